@@ -1,0 +1,1 @@
+"""CWL documents to task graphs: pure, no Airflow."""

@@ -1,0 +1,87 @@
+"""The one place that loads cwltool: imported once in a process, never per task."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cwltool.context import LoadingContext
+    from cwltool.process import Process
+
+VERSIONS = ("v1.0", "v1.1", "v1.2")
+
+
+def is_loaded() -> bool:
+    """Return whether this process has imported the CWL library."""
+    return "cwltool.load_tool" in sys.modules
+
+
+@cache
+def prepare() -> None:
+    """Import the CWL library and build its schemas: about 2 CPU-seconds, once in a process.
+
+    Long-lived processes that fork tasks call this, so that their children find it done.
+    """
+    import cwltool.command_line_tool
+    import cwltool.load_tool
+    import cwltool.process
+    import cwltool.workflow
+
+    from chronos_plugin.cwl import expressions
+
+    for version in VERSIONS:
+        cwltool.process.get_schema(version)
+    expressions.install()
+    for name in ("cwltool", "salad", "rdflib.term"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def loading_context(*, enable_dev: bool = True, on_read: Callable[[Path], None] | None = None) -> LoadingContext:
+    """Return a context that loads strictly, from files only.
+
+    Args:
+        enable_dev: Accept development versions of CWL.
+        on_read: Called with the path of every local file before it is read; may raise CwlError.
+    """
+    prepare()
+    from cwltool.context import LoadingContext
+
+    from chronos_plugin.cwl.fetch import fetcher
+
+    context = LoadingContext(
+        {
+            "strict": True,
+            "do_validate": True,
+            "disable_js_validation": True,
+            "relax_path_checks": True,
+            "enable_dev": enable_dev,
+            "fetcher_constructor": fetcher(on_read),
+        }
+    )
+    return context
+
+
+def load_process(uri: str, context: LoadingContext) -> Process:
+    """Load, validate and update the process at ``uri``.
+
+    Raises whatever cwltool raises; callers hand it to :func:`chronos_plugin.cwl.diagnose.diagnose`.
+    """
+    from cwltool.load_tool import load_tool
+
+    return load_tool(uri, context)
+
+
+def plain(value: Any) -> Any:
+    """Return a deep copy made of dicts, lists and scalars only."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return str(value)

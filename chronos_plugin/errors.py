@@ -1,0 +1,118 @@
+"""The errors that CHRONOS raises.
+
+::
+
+    ChronosError
+    ├── CwlError                  about a CWL document; carries file, line, column, suggestion
+    │   ├── CwlInvalid            the document is wrong
+    │   └── CwlUnsupported        the document is valid, but asks for what cannot be run here
+    ├── InputInvalid              an input object does not fit the process
+    ├── StepFailed                a step ran and failed
+    │   └── StepFailedTemporarily the tool said by its exit code that a retry may help
+    ├── RunFailed                 a workflow run ended without its outputs
+    ├── SettingInvalid            a configuration option has an unusable value
+    └── ServiceFailed             another system (API server, container engine) did not do its part
+
+*Invalid*, *unsupported* and *failed* are never mixed: they need different people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+
+class ChronosError(Exception):
+    """Raised when CHRONOS cannot do what was asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class SourceLocation:
+    """A place in a text file; line and column count from 1, None where unknown."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        parts = [self.file] + [str(n) for n in (self.line, self.column) if n is not None]
+        return ":".join(parts)
+
+
+class CwlError(ChronosError):
+    """Raised when a CWL document cannot be used; base of the two reasons."""
+
+    kind: ClassVar[str] = "cwl"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        location: SourceLocation | None = None,
+        suggestion: str | None = None,
+        details: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.suggestion = suggestion
+        self.details = details
+
+    def __str__(self) -> str:
+        lines = [f"{self.location}: {self.message}" if self.location else self.message]
+        if self.suggestion:
+            lines.append(f"What to do: {self.suggestion}")
+        if self.details:
+            lines.append(self.details)
+        return "\n".join(lines)
+
+    def in_file(self, file: str) -> CwlError:
+        """Return the same error with its location's file named ``file``."""
+        location = replace(self.location, file=file) if self.location else SourceLocation(file)
+        return type(self)(
+            self.message, location=location, suggestion=self.suggestion, details=self.details
+        )
+
+
+class CwlInvalid(CwlError):
+    """Raised when a CWL document breaks the specification or cannot be read."""
+
+    kind = "invalid CWL"
+
+
+class CwlUnsupported(CwlError):
+    """Raised when a valid CWL document asks for a feature that this runner does not have."""
+
+    kind = "unsupported CWL"
+
+
+class InputInvalid(ChronosError):
+    """Raised when an input object misses a value, has a wrong type, or names a missing file."""
+
+
+class StepFailed(ChronosError):
+    """Raised when a step's tool ended without success.
+
+    Attributes:
+        exit_code: The tool's exit code; negative for a signal; None where no process ran.
+    """
+
+    def __init__(self, message: str, *, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class StepFailedTemporarily(StepFailed):
+    """Raised when the exit code is one of the tool's ``temporaryFailCodes``."""
+
+
+class RunFailed(ChronosError):
+    """Raised when a workflow run ended without success."""
+
+
+class SettingInvalid(ChronosError):
+    """Raised when an option of the ``[chronos]`` section has an unusable value."""
+
+
+class ServiceFailed(ChronosError):
+    """Raised when another system refused, did not answer, or answered nonsense."""

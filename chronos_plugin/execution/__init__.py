@@ -1,0 +1,1 @@
+"""Running a compiled document: inputs, scatter, one step, outputs. Knows no Airflow."""

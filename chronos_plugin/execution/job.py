@@ -1,0 +1,155 @@
+"""Job files: the input object that a runner is given, with the process it may name itself."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from chronos_plugin.compiler.compile import CompiledDocument
+from chronos_plugin.errors import InputInvalid
+
+_REQUIREMENTS = "https://w3id.org/cwl/cwl#requirements"
+_TOOL = "https://w3id.org/cwl/cwl#tool"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run, with which input object.
+
+    Attributes:
+        process: Path or ``file:`` URI of the document, with ``#fragment`` where one is chosen.
+        loaded: The input object with absolute locations; None: inputs come from ``arguments``.
+        arguments: ``--NAME VALUE`` pairs.
+        requirements: ``cwl:requirements`` of the input object.
+    """
+
+    process: str
+    loaded: dict[str, Any] | None
+    arguments: list[str]
+    requirements: list[Any]
+
+    def values(self, document: CompiledDocument) -> dict[str, Any]:
+        """Return the input object; arguments are read by the types of ``document``'s inputs.
+
+        Raises:
+            InputInvalid: If an argument names no input or is no value of its type.
+        """
+        values = dict(self.loaded or {})
+        if self.arguments:
+            values.update(_from_arguments(self.arguments, document))
+        return values
+
+
+def load_job(process: str, job: str | None, arguments: Sequence[str]) -> Job:
+    """Load a job file.
+
+    Args:
+        process: What to run: a CWL document, or a job file that names one by ``cwl:tool``.
+        job: Path of the input object; ``-`` for standard input; None for none.
+        arguments: Inputs as ``--NAME VALUE``.
+
+    Raises:
+        InputInvalid: If the file is missing or is no mapping.
+    """
+    loaded: dict[str, Any] | None = None
+    if job is None and not arguments:
+        own = _load(process) if _names_a_tool(process) else None
+        if own is not None and _TOOL in own:
+            process, loaded = str(own.pop(_TOOL)), own
+    elif job is not None:
+        loaded = _load(job)
+    requirements = list((loaded or {}).pop(_REQUIREMENTS, []))
+    for key in ("id", "$namespaces", "$schemas"):
+        if loaded is not None and str(loaded.get(key, "")).startswith(("file:", "{", "[")):
+            loaded.pop(key)
+    return Job(_as_path(process), loaded, list(arguments), requirements)
+
+
+def _load(path: str) -> dict[str, Any]:
+    from cwltool.main import load_job_order
+    from schema_salad.exceptions import ValidationException
+
+    from chronos_plugin.cwl.library import plain
+
+    if path != "-" and not os.path.isfile(_as_path(path)):
+        raise InputInvalid(f"{path}: no such job file")
+    arguments = argparse.Namespace(job_order=[path], basedir=None)
+    stdin = sys.stdin if path == "-" else io.StringIO()
+    try:
+        value, _, _ = load_job_order(arguments, stdin, None, [], path)
+    except (ValidationException, UnicodeDecodeError) as error:
+        raise InputInvalid(f"{path}: {error}") from error
+    except SystemExit as error:
+        raise InputInvalid(f"{path}: an input object must be a YAML or JSON mapping of input names") from error
+    return dict(plain(value or {}))
+
+
+def _names_a_tool(path: str) -> bool:
+    try:
+        with open(_as_path(path), encoding="utf-8") as file:
+            return "cwl:tool" in file.read(1 << 20)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _from_arguments(arguments: Sequence[str], document: CompiledDocument) -> dict[str, Any]:
+    from chronos_plugin.execution.inputs import locate
+
+    parser = argparse.ArgumentParser(prog=document.file.name, add_help=False, allow_abbrev=False, exit_on_error=False)
+    here = Path.cwd()
+    kinds: dict[str, str] = {}
+    for parameter in document.graph.inputs:
+        kinds[parameter.name] = _kind(parameter.schema)
+        nargs = "*" if "array" in _listed(parameter.schema.get("type")) else None
+        if kinds[parameter.name] == "boolean" and nargs is None:
+            parser.add_argument(f"--{parameter.name}", action=argparse.BooleanOptionalAction, default=None)
+        else:
+            parser.add_argument(f"--{parameter.name}", nargs=nargs, default=None)
+    try:
+        found, unknown = parser.parse_known_args(list(arguments))
+    except argparse.ArgumentError as error:
+        raise InputInvalid(str(error)) from error
+    if unknown:
+        names = ", ".join(f"--{p.name}" for p in document.graph.inputs)
+        raise InputInvalid(f"unknown argument {unknown[0]}; inputs are: {names or 'none'}")
+
+    def convert(name: str, text: Any) -> Any:
+        if isinstance(text, list):
+            return [convert(name, t) for t in text]
+        kind = kinds[name]
+        try:
+            if kind in ("integer", "number"):
+                return int(text) if kind == "integer" else float(text)
+        except ValueError as error:
+            raise InputInvalid(f"--{name} {text}: write a{'n' if kind == 'integer' else ''} {kind}") from error
+        if kind in ("file", "directory"):
+            return {"class": kind.capitalize(), "location": locate(text, here)}
+        return text
+
+    return {name: convert(name, value) for name, value in vars(found).items() if value is not None}
+
+
+def _kind(schema: Any) -> str:
+    items = schema.get("items") or schema.get("unevaluatedItems") or schema
+    if items.get("format") in ("file", "directory"):
+        return str(items["format"])
+    types = [t for t in _listed(items.get("type")) if t != "null"]
+    return str(types[0]) if types else "string"
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _as_path(uri: str) -> str:
+    if not uri.startswith("file:"):
+        return uri
+    parts = urlsplit(uri)
+    return unquote(parts.path) + (f"#{parts.fragment}" if parts.fragment else "")

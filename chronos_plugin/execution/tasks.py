@@ -1,0 +1,138 @@
+"""The four kinds of task, each a function of the run and of what it is asked: the only entry points.
+
+Airflow operators and the in-process runner call the same ones.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chronos_plugin.compiler.graph import Task
+from chronos_plugin.errors import RunFailed
+from chronos_plugin.execution import links
+from chronos_plugin.execution.inputs import as_input_object
+from chronos_plugin.execution.process import ToolProcesses
+from chronos_plugin.execution.publish import publish
+from chronos_plugin.execution.run import SKIPPED, SUCCESS, Run, batches
+from chronos_plugin.execution.store import RESULT, Key, strip, write_json
+from chronos_plugin.execution.tool import complete_inputs, execute, prepare_work
+
+log = logging.getLogger("chronos.run")
+
+
+def open_run(run: Run, given: Mapping[str, Any], requirements: list[Any]) -> dict[str, Any]:
+    """Check the input object and open the run's folder.
+
+    Args:
+        given: Values by input name, files as paths, URIs or CWL objects.
+        requirements: ``cwl:requirements`` of the input object.
+
+    Returns:
+        The completed input object.
+
+    Raises:
+        InputInvalid: If it does not fit the process.
+    """
+    scope = run.scope(())
+    if scope is None:
+        raise RunFailed(f"{run.document.file.name} has no inputs")
+    record = {
+        "document": run.document.digest,
+        "file": str(run.document.file),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(),
+        "requirements": requirements,
+    }
+    write_json(run.store.root / "run.json", record)
+    specification = run.specification(())
+    inputs = as_input_object(given, scope.shell["inputs"], specification, run)
+    completed = complete_inputs(run, specification, scope, inputs, toplevel=True)
+    write_json(run.store.root / "inputs.json", completed)
+    return completed
+
+
+def lay_out_scatter(run: Run, task: Task) -> tuple[int, int, int]:
+    """Evaluate a scattered step; keep what each of its task instances handles.
+
+    Returns:
+        The number of task instances, of elements to run, and of elements that ``when`` skips.
+    """
+    keys: list[Key] = []
+    skipped = 0
+    name = task.step[-1]
+    for parent in run.instances(task):
+        plan = run.lay_out(parent, task.step)
+        left_out = set(plan["skipped"])
+        skipped += len(left_out)
+        keys.extend((*parent, (name, i)) for i in range(plan["count"]) if i not in left_out)
+    parts = batches(keys, batch=task.execution.batch, limit=run.options.max_scatter_tasks)
+    return run.store.write_batches(task.id, parts), len(keys), skipped
+
+
+def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
+    """Execute a step once (one scatter element, where it is scattered).
+
+    Returns:
+        The result: ``status`` (``success`` or ``skipped``), ``inputs``, ``outputs``, and for an
+        execution ``command``, ``exit_code``, ``usage``, ``work``.
+
+    Raises:
+        StepFailed, CwlUnsupported: As :func:`chronos_plugin.execution.tool.execute`.
+    """
+    path = tuple(name for name, _ in key)
+    step = run.step(path)
+    inputs = _inputs(run, key)
+    if inputs is None:
+        result: dict[str, Any] = {"status": SKIPPED, "outputs": dict.fromkeys(links.ports(step))}
+        run.store.write(key, RESULT, result)
+        return result
+    work = prepare_work(_fresh(run.store.work(key)))
+    execution = execute(run, run.specification(path), inputs, work, processes)
+    shutil.rmtree(work / "tmp", ignore_errors=True)
+    result = {
+        "status": SUCCESS,
+        "inputs": strip(inputs),
+        "outputs": {port: execution.outputs.get(port) for port in links.ports(step)},
+        "command": execution.command,
+        "exit_code": execution.exit_code,
+        "usage": execution.usage,
+        "work": execution.work,
+    }
+    run.store.write(key, RESULT, result)
+    return result
+
+
+def close_run(run: Run, output_folder: Path) -> dict[str, Any]:
+    """Collect the workflow's outputs, publish their files to ``output_folder``, return the output object."""
+    outputs = run.scope_outputs(())
+    published = publish(outputs, output_folder, run.store.root)
+    write_json(run.store.root / "outputs.json", published)
+    return published
+
+
+def _inputs(run: Run, key: Key) -> dict[str, Any] | None:
+    parent, (name, index) = key[:-1], key[-1]
+    if run.scope_inputs(parent) is None:
+        return None
+    if index is not None:
+        value = run.store.element((*parent, (name, None)), index)
+        return None if value is None else dict(value)
+    return next(run.plan(parent, tuple(n for n, _ in key)))
+
+
+def _fresh(folder: Path) -> Path:
+    """Return a new sub-folder for the next try; earlier tries stay for comparison."""
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        candidate = folder / f"try-{number}"
+        try:
+            candidate.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return candidate

@@ -1,0 +1,288 @@
+"""One execution: a CWL process with its input object, run to its end by the CWL library."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chronos_plugin.compiler.specification import Scope, Specification, Step
+from chronos_plugin.cwl import expressions, library
+from chronos_plugin.errors import CwlUnsupported, InputInvalid, StepFailed, StepFailedTemporarily
+from chronos_plugin.execution.process import ToolProcesses, redirect
+from chronos_plugin.execution.store import strip
+
+if TYPE_CHECKING:
+    from cwltool.context import LoadingContext, RuntimeContext
+    from cwltool.process import Process
+
+    from chronos_plugin.execution.run import Options, Run
+
+log = logging.getLogger("chronos.step")
+_TAIL_LINES = 40
+
+
+@dataclass
+class Execution:
+    """The record of one execution.
+
+    Attributes:
+        outputs: Output object of the process.
+        command: Command line of the last process, container command included.
+        exit_code: Its exit code; None where no process ran.
+        usage: CPU seconds, largest resident set in bytes, wall seconds.
+        work: The work directory.
+    """
+
+    outputs: dict[str, Any]
+    command: list[str] = field(default_factory=list)
+    exit_code: int | None = None
+    usage: dict[str, float] = field(default_factory=dict)
+    work: str = ""
+
+
+def execute(
+    run: Run, specification: Specification, inputs: Mapping[str, Any], work: Path, processes: ToolProcesses
+) -> Execution:
+    """Run the process of a step in the empty folder ``work``.
+
+    Raises:
+        StepFailed: If the tool fails, its outputs cannot be collected, or an expression fails.
+        StepFailedTemporarily: If its exit code is one of ``temporaryFailCodes``.
+        CwlUnsupported: If it needs a requirement that this deployment cannot give.
+    """
+    step = specification.step
+    if step is None:
+        raise StepFailed(f"{'/'.join(specification.path)} runs nothing")
+    library.prepare()
+    runtime = _runtime_context(run.options, work, processes)
+    undo = redirect(processes)
+    try:
+        outputs, status = _run_to_end(run, specification, step, dict(inputs), runtime)
+    except Exception as error:
+        raise _explained(error, processes) from error
+    finally:
+        undo()
+    if status != "success":
+        raise _failure(status, processes, work)
+    return Execution(
+        outputs=strip(outputs),
+        command=processes.command,
+        exit_code=processes.exit_code,
+        usage=asdict(processes.usage),
+        work=str(work),
+    )
+
+
+def complete_inputs(
+    run: Run, specification: Specification, scope: Scope, inputs: Mapping[str, Any], *, toplevel: bool
+) -> dict[str, Any]:
+    """Check an input object against a workflow's inputs; fill in defaults, sizes, listings.
+
+    Args:
+        toplevel: Whether to look for secondary files beside the primary ones.
+
+    Raises:
+        InputInvalid: If a value is missing or has a wrong type, or a file is not there.
+    """
+    library.prepare()
+    from cwl_utils.errors import JavascriptException
+    from cwltool.errors import WorkflowException
+    from schema_salad.exceptions import ValidationException
+
+    context = _loading_context(specification, scope.requirements, scope.own_from, scope.hints, run.extra_requirements)
+    shell = make_process(scope.shell, context)
+    runtime = _runtime_context(run.options, run.store.root, ToolProcesses())
+    runtime.toplevel = toplevel
+    try:
+        builder = shell._init_job(dict(inputs), runtime)
+    except (WorkflowException, ValidationException, JavascriptException, OSError) as error:
+        raise InputInvalid(str(error).removeprefix("Invalid job input record:\n")) from error
+    return strip(builder.job)  # type: ignore[no-any-return]
+
+
+def make_process(document: Mapping[str, Any], context: LoadingContext) -> Process:
+    """Instantiate a resolved process: about 5 ms, without loading or validating anything."""
+    from cwltool.workflow import default_make_tool
+    from schema_salad.sourceline import cmap
+
+    return default_make_tool(cmap(dict(document)), context)  # type: ignore[arg-type]
+
+
+def _run_to_end(
+    run: Run, specification: Specification, step: Step, inputs: dict[str, Any], runtime: RuntimeContext
+) -> tuple[dict[str, Any], str]:
+    """Drive the jobs that the process yields; return its output object and status."""
+    context = _loading_context(specification, step.requirements, step.own_from, step.hints, run.extra_requirements)
+    final: list[tuple[dict[str, Any], str]] = []
+
+    def receive(outputs: Any, status: str) -> None:
+        final.append((dict(outputs or {}), status))
+
+    if step.loop is not None:
+        jobs = _loop_jobs(step, context, inputs, receive, runtime)
+    elif step.run is not None:
+        jobs = make_process(step.run, context).job(inputs, receive, runtime)
+    else:
+        raise StepFailed(f"{'/'.join(specification.path)} is a workflow, not a tool")
+    for job in jobs:
+        if job is None:
+            raise StepFailed("the process cannot make any more progress")
+        job.run(runtime)
+    if not final:
+        raise StepFailed("the process ended without a result")
+    return final[-1]
+
+
+def _loop_jobs(step: Step, context: LoadingContext, inputs: dict[str, Any], receive: Any, runtime: RuntimeContext) -> Any:
+    """Return the jobs of a step with ``loop`` (CWL v1.3): its iterations, one after the other."""
+    from cwltool.workflow import WorkflowStep
+    from cwltool.workflow_job import WorkflowJobLoopStep, WorkflowJobStep
+    from schema_salad.sourceline import cmap
+
+    from chronos_plugin.compiler.naming import short_name
+
+    runtime = runtime.copy()
+    # Each iteration needs a directory of its own.
+    runtime.outdir = None
+    looping = WorkflowStep(cmap(dict(step.loop or {})), 0, context)  # type: ignore[arg-type]
+    by_uri = {p["id"]: inputs.get(short_name(p["id"])) for p in step.inputs}
+
+    def receive_step(outputs: Any, status: str) -> None:
+        receive({short_name(uri): value for uri, value in (outputs or {}).items()}, status)
+
+    return WorkflowJobLoopStep(step=WorkflowJobStep(looping), container_engine="docker").job(
+        by_uri, receive_step, runtime
+    )
+
+
+def _loading_context(
+    specification: Specification, requirements: list[Any], own_from: int, hints: list[Any], extra: list[Any]
+) -> LoadingContext:
+    from cwltool.context import LoadingContext
+    from cwltool.process import get_schema
+
+    # What came with the input object stands over what is inherited, under what a process says itself.
+    effective = [*requirements[:own_from], *extra, *requirements[own_from:]]
+    if len(specification.path) <= 1 and extra:
+        effective = [*requirements, *extra]
+    context = LoadingContext(
+        {
+            "requirements": effective,
+            "hints": hints,
+            "metadata": dict(specification.metadata),
+            "do_validate": False,
+            "do_update": False,
+            "disable_js_validation": True,
+            "relax_path_checks": True,
+            "enable_dev": True,
+        }
+    )
+    context.avsc_names = get_schema("v1.2")[1]  # type: ignore[assignment]
+    if specification.schemas:
+        context.loader = _ontologies(tuple(specification.schemas))
+    return context
+
+
+@cache
+def _ontologies(schemas: tuple[str, ...]) -> Any:
+    """Return a loader with the graph of the ontologies that formats are compared by."""
+    from schema_salad.ref_resolver import Loader
+
+    loader = Loader({})
+    loader.add_schemas(list(schemas), "")
+    return loader
+
+
+def _runtime_context(options: Options, work: Path, processes: ToolProcesses) -> RuntimeContext:
+    from cwltool.context import RuntimeContext
+    from cwltool.mutation import MutationManager
+
+    expressions.limit(timeout=options.expression_timeout, memory_mib=options.expression_memory)
+    outdir, tmp, containers = work / "out", work / "tmp", work / "containers"
+    engine = options.container_engine
+    runtime = RuntimeContext(
+        {
+            "basedir": str(work),
+            "outdir": str(outdir),
+            "tmpdir_prefix": f"{tmp}/",
+            "tmp_outdir_prefix": f"{work}/more/",
+            "use_container": engine != "none",
+            "podman": engine == "podman",
+            "singularity": engine == "singularity",
+            "user_space_docker_cmd": "udocker" if engine == "udocker" else None,
+            "rm_tmpdir": True,
+            "move_outputs": "leave",
+            "eval_timeout": options.expression_timeout,
+            "cidfile_dir": str(containers) if engine in ("docker", "podman") else None,
+        }
+    )
+    runtime.mutation_manager = MutationManager()
+    runtime.workflow_eval_lock = threading.Condition(threading.RLock())
+    runtime.toplevel = False
+    processes.container_ids, processes.engine = containers, engine
+    processes.log_fd = options.log_fd
+    return runtime
+
+
+def prepare_work(work: Path) -> Path:
+    """Make the folders that an execution needs in ``work``; return it."""
+    for name in ("out", "tmp", "more", "containers"):
+        (work / name).mkdir(parents=True, exist_ok=True)
+    return work
+
+
+def _explained(error: Exception, processes: ToolProcesses) -> Exception:
+    from cwl_utils.errors import JavascriptException
+    from cwltool.errors import UnsupportedRequirement, WorkflowException
+    from schema_salad.exceptions import ValidationException
+
+    if processes.cancelled:
+        return StepFailed("cancelled", exit_code=processes.exit_code)
+    if isinstance(error, UnsupportedRequirement):
+        return CwlUnsupported(str(error))
+    if isinstance(error, WorkflowException | ValidationException | JavascriptException | OSError):
+        return StepFailed(str(error), exit_code=processes.exit_code)
+    return error
+
+
+def _failure(status: str, processes: ToolProcesses, work: Path) -> StepFailed:
+    code = processes.exit_code
+    if processes.cancelled:
+        return StepFailed("cancelled", exit_code=code)
+    for captured in _captured(processes, work):
+        log.warning("last lines of %s:\n%s", captured.name, _tail(captured))
+    if processes.timed_out:
+        reason = "took longer than its ToolTimeLimit and was stopped"
+    elif code is None:
+        reason = "failed (the messages above say why)"
+    elif code < 0:
+        reason = f"was ended by signal {-code}"
+    elif code == 0:
+        reason = "ended well, but its outputs could not be collected (the messages above say why)"
+    else:
+        reason = f"ended with exit code {code}"
+    kind = StepFailedTemporarily if status == "temporaryFail" else StepFailed
+    return kind(f"the tool {reason}", exit_code=code)
+
+
+def _captured(processes: ToolProcesses, work: Path) -> list[Path]:
+    """Return the files that hold what the tool said, where it captures its standard error."""
+    folder = work / "out"
+    try:
+        entries = [Path(e.path) for e in os.scandir(folder) if e.is_file() and "err" in e.name.lower()]
+    except OSError:
+        return []
+    return sorted(path for path in entries if 0 < path.stat().st_size)[:2]
+
+
+def _tail(path: Path) -> str:
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - 16384))
+        lines = file.read().decode(errors="replace").splitlines()
+    return "\n".join(lines[-_TAIL_LINES:])

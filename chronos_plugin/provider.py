@@ -1,0 +1,35 @@
+"""What Airflow's provider discovery reads: configuration options and command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chronos_plugin import __version__
+from chronos_plugin.settings import OPTIONS
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's description (Airflow's ``provider_info.schema.json``)."""
+    options = {
+        name: {
+            "description": option["description"],
+            "version_added": "0.1.0",
+            "type": option["type"],
+            "example": None,
+            "default": option["default"],
+        }
+        for name, option in OPTIONS.items()
+    }
+    return {
+        "package-name": "chronos-airflow",
+        "name": "CHRONOS",
+        "description": "CWL workflows on Airflow, for satellite production centres.",
+        "versions": [__version__],
+        "cli": ["chronos_plugin.cli.definition.get_commands"],
+        "config": {
+            "chronos": {
+                "description": "Settings of CHRONOS: where runs keep their files and how steps are executed.",
+                "options": options,
+            }
+        },
+    }

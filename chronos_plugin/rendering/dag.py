@@ -1,0 +1,174 @@
+"""A compiled document as an Airflow DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from airflow.sdk import DAG, Param, TaskGroup
+from airflow.sdk.definitions._internal.expandinput import DictOfListsExpandInput
+from airflow.sdk.definitions.taskgroup import MappedTaskGroup
+
+from chronos_plugin.compiler.compile import CompiledDocument
+from chronos_plugin.compiler.graph import Execution, Group, Parameter, Task, TaskKind
+from chronos_plugin.operators.cwl import (
+    CwlInputsOperator,
+    CwlOutputsOperator,
+    CwlScatterOperator,
+    CwlStepOperator,
+)
+from chronos_plugin.settings import Settings
+
+OWNER = "chronos"
+TAG = "cwl"
+TIMEOUT_GRACE = 300.0
+"""Seconds that Airflow waits longer than ToolTimeLimit, for staging and collecting."""
+
+
+def render(
+    document: CompiledDocument, *, dag_id: str, settings: Settings, overrides: Mapping[str, Any] | None = None
+) -> DAG:
+    """Return the DAG of ``document``.
+
+    Args:
+        dag_id: Its id.
+        overrides: Arguments of :class:`airflow.sdk.DAG` that replace those from the document.
+    """
+    graph = document.graph
+    execution = graph.execution
+    arguments: dict[str, Any] = {
+        "dag_id": dag_id,
+        "dag_display_name": graph.label or dag_id,
+        "description": _first_line(graph.doc or graph.label),
+        "doc_md": graph.doc,
+        "schedule": None,
+        "catchup": False,
+        "tags": {TAG, *execution.tags},
+        "params": {p.name: param(p) for p in graph.inputs},
+        "default_args": {"owner": execution.owner or OWNER},
+        "render_template_as_native_obj": False,
+    }
+    dag = DAG(**{**arguments, **(overrides or {})})
+    _Rendering(document, dag, settings).tasks()
+    return dag
+
+
+def param(parameter: Parameter) -> Param:
+    """Return the form field of an input parameter."""
+    schema = dict(parameter.schema)
+    schema["title"] = parameter.label or parameter.name
+    if parameter.doc:
+        schema["description_md"] = parameter.doc
+    if parameter.has_default:
+        return Param(parameter.default, **schema)
+    if "null" in _types(schema):
+        return Param(None, **schema)
+    return Param(**schema)
+
+
+class _Rendering:
+    """Builds the tasks and groups of one DAG."""
+
+    def __init__(self, document: CompiledDocument, dag: DAG, settings: Settings) -> None:
+        self._document, self._dag, self._settings = document, dag, settings
+        self._groups: dict[str | None, TaskGroup] = {None: dag.task_group}
+        self._tasks: dict[str, Any] = {}
+
+    def tasks(self) -> None:
+        """Add all tasks to the DAG."""
+        graph = self._document.graph
+        pending = {group.id: group for group in graph.groups}
+        for task in graph.tasks:
+            self._ensure_group(task.group, pending)
+            operator = self._operator(task)
+            self._tasks[task.id] = operator
+            for upstream in task.upstream:
+                # A mapped task follows its scatter task by the argument that it expands over.
+                if upstream != task.over or not task.expands:
+                    operator.set_upstream(self._tasks[upstream])
+
+    def _ensure_group(self, group_id: str | None, pending: Mapping[str, Group]) -> None:
+        if group_id is None or group_id in self._groups:
+            return
+        group = pending[group_id]
+        self._ensure_group(group.parent, pending)
+        make: Any = TaskGroup
+        if group.over is not None:
+            elements = DictOfListsExpandInput({"element": self._tasks[group.over].output})
+            make = partial(MappedTaskGroup, expand_input=elements)
+        made = make(
+            group_id=group_id,
+            prefix_group_id=False,
+            parent_group=self._groups[group.parent],
+            dag=self._dag,
+            tooltip=_first_line(group.doc) or "",
+            group_display_name=group.label or group_id.rsplit(".", 1)[-1],
+        )
+        if group.over is not None:
+            made.set_upstream(self._tasks[group.over])
+        self._groups[group_id] = made
+
+    def _operator(self, task: Task) -> Any:
+        common: dict[str, Any] = {
+            "task_id": task.id,
+            "dag": self._dag,
+            "task_group": self._groups[task.group],
+            "document": self._document,
+        }
+        match task.kind:
+            case TaskKind.INPUTS:
+                return CwlInputsOperator(**common, task_display_name="inputs", doc_md=_inputs_doc(self._document))
+            case TaskKind.OUTPUTS:
+                return CwlOutputsOperator(**common, task_display_name="outputs", doc_md=_outputs_doc(self._document))
+            case TaskKind.SCATTER:
+                name = f"{task.step[-1]} (scatter)"
+                return CwlScatterOperator(**common, task_display_name=name, doc_md=task.doc)
+        common.update(self._execution(task.execution))
+        common.update(task_display_name=task.label or task.step[-1], doc_md=task.doc)
+        if task.expands and task.over is not None:
+            common["map_index_template"] = "{{ chronos_label }}"
+            return CwlStepOperator.partial(**common).expand(element=self._tasks[task.over].output)
+        return CwlStepOperator(**common)
+
+    def _execution(self, execution: Execution) -> dict[str, Any]:
+        """Return operator arguments for what the document wishes."""
+        retries = execution.retries if execution.retries is not None else self._settings.retries
+        arguments: dict[str, Any] = {"retries": retries}
+        if execution.retry_delay is not None:
+            arguments["retry_delay"] = timedelta(seconds=execution.retry_delay)
+        if execution.timeout:
+            seconds = execution.timeout * execution.batch + TIMEOUT_GRACE
+            arguments["execution_timeout"] = timedelta(seconds=seconds)
+        if execution.pool:
+            arguments["pool"] = execution.pool
+        if execution.queue:
+            arguments["queue"] = execution.queue
+        if execution.priority is not None:
+            arguments["priority_weight"] = execution.priority
+        if self._settings.pool_slot_cores > 0 and execution.cores:
+            arguments["pool_slots"] = max(1, round(execution.cores / self._settings.pool_slot_cores))
+        if execution.owner:
+            arguments["owner"] = execution.owner
+        return arguments
+
+
+def _inputs_doc(document: CompiledDocument) -> str:
+    rows = [f"- `{p.name}`: {p.label or _first_line(p.doc) or p.type}" for p in document.graph.inputs]
+    return "Checks the input object and opens the run.\n\n" + "\n".join(rows)
+
+
+def _outputs_doc(document: CompiledDocument) -> str:
+    rows = [f"- `{p.name}`: {p.label or _first_line(p.doc) or p.type}" for p in document.graph.outputs]
+    return "Collects the outputs and publishes their files.\n\n" + "\n".join(rows)
+
+
+def _first_line(text: str | None) -> str | None:
+    stripped = (text or "").strip()
+    return stripped.splitlines()[0] if stripped else None
+
+
+def _types(schema: Mapping[str, Any]) -> list[Any]:
+    value = schema.get("type")
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,159 @@
+"""The DAG importer for ``.cwl`` files: a thin adapter to the compiler and the renderer."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.dag_processing.importers.base import AbstractDagImporter, DagImportError, DagImportResult
+
+from chronos_plugin.compiler.naming import dag_id
+from chronos_plugin.errors import ChronosError, CwlError
+
+if TYPE_CHECKING:
+    from chronos_plugin.compiler.compile import CompiledDocument
+    from chronos_plugin.settings import Settings
+
+SUFFIX = ".cwl"
+
+
+class CwlDagImporter(AbstractDagImporter):
+    """Makes one DAG of each CWL file whose root is a workflow that no other file runs."""
+
+    @classmethod
+    def supported_extensions(cls) -> list[str]:
+        """Return the file extensions that this importer handles."""
+        return [SUFFIX]
+
+    def list_dag_files(self, directory: str | os.PathLike[str], safe_mode: bool = True) -> Iterator[str]:
+        """Yield the CWL files below ``directory`` that become DAGs; ``.airflowignore`` is honoured."""
+        from airflow._shared.module_loading.file_discovery import find_path_from_directory
+        from airflow.configuration import conf
+
+        from chronos_plugin.cwl.references import root_documents
+
+        del safe_mode
+        syntax = conf.get_mandatory_value("core", "DAG_IGNORE_FILE_SYNTAX", fallback="glob")
+        found = find_path_from_directory(directory, ".airflowignore", syntax)
+        files = [Path(f) for f in found if f.endswith(SUFFIX)]
+        yield from (str(path) for path in root_documents(Path(directory), files))
+
+    def import_file(
+        self,
+        file_path: str | Path,
+        *,
+        bundle_path: Path | None = None,
+        bundle_name: str | None = None,
+        safe_mode: bool = True,
+    ) -> DagImportResult:
+        """Compile one file; errors become one import error with file, line, column and what to do."""
+        del safe_mode
+        path = Path(file_path)
+        relative = self.get_relative_path(path, bundle_path)
+        result = DagImportResult(file_path=relative)
+        try:
+            dag = import_dag(path, bundle_path)
+        except ChronosError as error:
+            result.errors.append(_import_error(error, relative))
+            return result
+        except Exception as error:  # noqa: BLE001 - one bad file must never stop the others
+            result.errors.append(_import_error(error, relative))
+            return result
+        if dag is not None:
+            dag.fileloc = str(path)
+            dag.relative_fileloc = relative
+            if bundle_name and hasattr(dag, "bundle_name"):
+                dag.bundle_name = bundle_name
+            result.dags.append(dag)
+        return result
+
+
+def import_dag(path: Path, bundle_path: Path | None) -> Any:
+    """Return the DAG of a CWL file, or None where its root process does not become one.
+
+    Raises:
+        ChronosError: If the file cannot be compiled.
+    """
+    from chronos_plugin import settings
+    from chronos_plugin.rendering.dag import render
+
+    configured = settings.load()
+    document = compiled(path, bundle_path, configured)
+    graph = document.graph
+    if graph.dag is False or (graph.process_class != "Workflow" and not graph.dag):
+        return None
+    relative = path.relative_to(bundle_path) if bundle_path and path.is_relative_to(bundle_path) else Path(path.name)
+    return render(document, dag_id=dag_id(relative.as_posix(), graph.name), settings=configured)
+
+
+def compiled(path: Path, bundle_path: Path | None, configured: Settings) -> CompiledDocument:
+    """Compile a file by the deployment's settings."""
+    from chronos_plugin.compiler.compile import compile_file
+
+    bundle = bundle_path if bundle_path and path.is_relative_to(bundle_path) else None
+    return compile_file(
+        path,
+        cache_root=configured.cache_root,
+        bundle=bundle,
+        enable_dev=configured.enable_dev,
+        max_bytes=configured.max_document_bytes,
+    )
+
+
+def register() -> None:
+    """Make Airflow's importer registry know CWL files; harmless when done twice."""
+    from airflow.dag_processing.importers import get_importer_registry
+
+    registry = get_importer_registry()
+    if not isinstance(registry.get_importer(f"x{SUFFIX}"), CwlDagImporter):
+        registry.register(CwlDagImporter())
+
+
+def extend_listing() -> None:
+    """Let the DAG processor list CWL files.
+
+    Airflow 3.3's manager lists ``.py`` and zip files without asking the importers. The listing is
+    extended, not replaced: when Airflow asks the importers itself, this adds nothing.
+    """
+    from airflow.dag_processing.importers import get_importer_registry
+    from airflow.dag_processing.manager import DagFileProcessorManager as Manager
+
+    original = Manager._find_files_in_bundle
+    if getattr(original, "of_chronos", False):
+        return
+
+    def find_files(self: Any, bundle: Any) -> list[Path]:
+        found: list[Path] = original(self, bundle)
+        importer = get_importer_registry().get_importer(f"x{SUFFIX}")
+        if not isinstance(importer, CwlDagImporter):
+            return found
+        started = time.monotonic()
+        known = set(found)
+        listed = [Path(p).relative_to(bundle.path) for p in importer.list_dag_files(bundle.path)]
+        found = found + [path for path in listed if path not in known]
+        self.log.debug("found %d CWL files in %.3f s", len(listed), time.monotonic() - started)
+        return found
+
+    find_files.of_chronos = True  # type: ignore[attr-defined]
+    Manager._find_files_in_bundle = find_files  # type: ignore[method-assign]
+
+
+def _import_error(error: Exception, file_path: str) -> DagImportError:
+    location = error.location if isinstance(error, CwlError) else None
+    found = DagImportError(
+        file_path=file_path,
+        message=error.message if isinstance(error, CwlError) else f"{type(error).__name__}: {error}",
+        error_type=error.kind if isinstance(error, CwlError) else "cwl",
+        line_number=location.line if location else None,
+        column_number=location.column if location else None,
+        context=error.details if isinstance(error, CwlError) else None,
+        suggestion=error.suggestion if isinstance(error, CwlError) else None,
+    )
+    # Airflow keeps and shows the ``stacktrace`` alone.
+    found.stacktrace = found.format_message()
+    if location and location.file != file_path:
+        found.stacktrace = found.stacktrace.replace("Location: ", f"Location: {location.file}, ", 1)
+    return found

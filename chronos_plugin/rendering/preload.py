@@ -1,0 +1,58 @@
+"""Importing the CWL library once, in the processes whose children run tasks or parse files."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from airflow.listeners import hookimpl
+
+log = logging.getLogger(__name__)
+
+
+@hookimpl
+def on_starting(component: Any) -> None:
+    """Prepare a scheduler or DAG processor that is starting (Airflow listener, lifecycle)."""
+    if type(component).__name__ != "Job":
+        return  # A task process: it inherits from its parent, or needs no library at all.
+    if "airflow.dag_processing.manager" in sys.modules:
+        from chronos_plugin.rendering.importer import extend_listing
+
+        extend_listing()
+    if _wanted():
+        from chronos_plugin.cwl import library
+
+        library.prepare()
+        _warm_task_modules()
+
+
+def _wanted() -> bool:
+    from chronos_plugin import settings
+
+    mode = settings.load().preload
+    if mode != "auto":
+        return mode == "always"
+    if "airflow.dag_processing.manager" in sys.modules:
+        return True
+    return "airflow.jobs.scheduler_job_runner" in sys.modules and _executor_is_local()
+
+
+def _executor_is_local() -> bool:
+    from airflow.configuration import conf
+
+    return "LocalExecutor" in conf.get("core", "executor", fallback="")
+
+
+def _warm_task_modules() -> None:
+    """Import what every step's task needs, so that forked processes find it."""
+    import chronos_plugin.execution.tasks
+    import chronos_plugin.rendering.dag  # noqa: F401
+
+
+def celery() -> None:
+    """Prepare a Celery worker's parent process; named in ``[celery] celery_config_options``' ``imports``."""
+    from chronos_plugin.cwl import library
+
+    library.prepare()
+    _warm_task_modules()

@@ -1,0 +1,233 @@
+"""The ``[chronos]`` section of ``airflow.cfg``: declared once, read once, passed on as one frozen value.
+
+Airflow reads descriptions, types and defaults from :data:`OPTIONS` through the provider info;
+:func:`load` is the only reader. An option is overridden by ``AIRFLOW__CHRONOS__<OPTION>``.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from chronos_plugin.errors import SettingInvalid
+
+_N = TypeVar("_N", int, float)
+
+CONTAINER_ENGINES = ("docker", "podman", "singularity", "udocker", "none")
+PRELOAD_MODES = ("auto", "always", "never")
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "work_root": {
+        "description": (
+            "Folder of the runs' work directories and step results; all workers must see it under "
+            "the same path. Default: ``{AIRFLOW_HOME}/chronos/work``."
+        ),
+        "type": "string",
+        "default": "{AIRFLOW_HOME}/chronos/work",
+    },
+    "output_root": {
+        "description": (
+            "Folder of the published workflow outputs, one sub-folder a run. "
+            "Default: ``{AIRFLOW_HOME}/chronos/outputs``."
+        ),
+        "type": "string",
+        "default": "{AIRFLOW_HOME}/chronos/outputs",
+    },
+    "cache_root": {
+        "description": (
+            "Folder of the compiled documents, keyed by content; safe to delete at any time. "
+            "Default: ``{AIRFLOW_HOME}/chronos/cache``."
+        ),
+        "type": "string",
+        "default": "{AIRFLOW_HOME}/chronos/cache",
+    },
+    "deploy_bundle": {
+        "description": "Name of the DAG bundle that receives workflows deployed through the API.",
+        "type": "string",
+        "default": "dags-folder",
+    },
+    "deploy_folder": {
+        "description": "Folder inside that bundle for deployed workflows, one sub-folder each.",
+        "type": "string",
+        "default": "deployed",
+    },
+    "input_roots": {
+        "description": (
+            "Colon-separated folders that input files may come from; empty: any file that the "
+            "workers can read. Files of the workflow's own bundle and of earlier runs are always allowed."
+        ),
+        "type": "string",
+        "default": "",
+    },
+    "container_engine": {
+        "description": (
+            "How DockerRequirement is honoured: docker, podman, singularity, udocker, or none "
+            "(hints are ignored and requirements refused)."
+        ),
+        "type": "string",
+        "default": "docker",
+    },
+    "expression_timeout": {
+        "description": "Seconds that one JavaScript expression may run.",
+        "type": "float",
+        "default": "20",
+    },
+    "expression_memory": {
+        "description": "MiB that one JavaScript expression may use.",
+        "type": "integer",
+        "default": "256",
+    },
+    "xcom_max_bytes": {
+        "description": (
+            "Output objects up to this many bytes of JSON go to XCom; larger ones are "
+            "represented there by a reference to their file."
+        ),
+        "type": "integer",
+        "default": "16384",
+    },
+    "max_document_bytes": {
+        "description": "Size in bytes over which a ``.cwl`` file is refused.",
+        "type": "integer",
+        "default": "8388608",
+    },
+    "max_scatter_tasks": {
+        "description": (
+            "Mapped task instances of one scatter; a longer scatter runs several elements a task. "
+            "Must not exceed ``[core] max_map_length``."
+        ),
+        "type": "integer",
+        "default": "1000",
+    },
+    "pool_slot_cores": {
+        "description": (
+            "CPU cores that one slot of the step's pool stands for: a step that asks for more "
+            "(ResourceRequirement coresMin) takes more slots. 0: every step takes one slot."
+        ),
+        "type": "float",
+        "default": "0",
+    },
+    "retries": {
+        "description": "Retries of a failed step where the document does not say (hint chronos:Execution).",
+        "type": "integer",
+        "default": "0",
+    },
+    "keep_work": {
+        "description": (
+            "Which work directories stay when a run has published its outputs: all, failed "
+            "(only those of runs that did not succeed), or none."
+        ),
+        "type": "string",
+        "default": "failed",
+    },
+    "preload": {
+        "description": (
+            "Import the CWL library once in processes that fork tasks: auto (scheduler with a "
+            "local executor, DAG processor), always, or never."
+        ),
+        "type": "string",
+        "default": "auto",
+    },
+    "enable_dev": {
+        "description": "Accept development versions of CWL (v1.3 with ``loop``).",
+        "type": "boolean",
+        "default": "True",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one process; field meanings are the descriptions in :data:`OPTIONS`."""
+
+    work_root: Path
+    output_root: Path
+    cache_root: Path
+    deploy_bundle: str = "dags-folder"
+    deploy_folder: str = "deployed"
+    input_roots: tuple[Path, ...] = ()
+    container_engine: str = "docker"
+    expression_timeout: float = 20.0
+    expression_memory: int = 256
+    xcom_max_bytes: int = 16384
+    max_document_bytes: int = 8388608
+    max_scatter_tasks: int = 1000
+    pool_slot_cores: float = 0.0
+    retries: int = 0
+    keep_work: str = "failed"
+    preload: str = "auto"
+    enable_dev: bool = True
+
+
+def load() -> Settings:
+    """Read the ``[chronos]`` section of the running Airflow.
+
+    Raises:
+        SettingInvalid: If an option cannot be understood; the message names it.
+    """
+    from airflow.configuration import conf
+
+    home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
+    return from_mapping(
+        {name: conf.get("chronos", name, fallback=option["default"]) for name, option in OPTIONS.items()},
+        home=Path(home),
+    )
+
+
+def standalone() -> Settings:
+    """Return settings for use without Airflow: ``CHRONOS_*`` variables over temporary folders."""
+    values: dict[str, str] = {name: option["default"] for name, option in OPTIONS.items()}
+    values.update(
+        {name: os.environ[key] for name in OPTIONS if (key := f"CHRONOS_{name.upper()}") in os.environ}
+    )
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    values["cache_root"] = os.environ.get("CHRONOS_CACHE_ROOT", f"{cache}/chronos/compiled")
+    return from_mapping(values, home=Path(tempfile.gettempdir()))
+
+
+def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
+    """Build settings from option strings; ``{AIRFLOW_HOME}`` in a path stands for ``home``.
+
+    Raises:
+        SettingInvalid: If a value has the wrong type or is none of the allowed words.
+    """
+
+    def folder(text: str) -> Path:
+        return Path(text.replace("{AIRFLOW_HOME}", str(home))).expanduser().absolute()
+
+    return Settings(
+        work_root=folder(values["work_root"]),
+        output_root=folder(values["output_root"]),
+        cache_root=folder(values["cache_root"]),
+        deploy_bundle=values["deploy_bundle"],
+        deploy_folder=values["deploy_folder"],
+        input_roots=tuple(folder(part) for part in values["input_roots"].split(":") if part.strip()),
+        container_engine=_word("container_engine", values, CONTAINER_ENGINES),
+        expression_timeout=_number("expression_timeout", values, float),
+        expression_memory=_number("expression_memory", values, int),
+        xcom_max_bytes=_number("xcom_max_bytes", values, int),
+        max_document_bytes=_number("max_document_bytes", values, int),
+        max_scatter_tasks=max(1, _number("max_scatter_tasks", values, int)),
+        pool_slot_cores=_number("pool_slot_cores", values, float),
+        retries=_number("retries", values, int),
+        keep_work=_word("keep_work", values, ("all", "failed", "none")),
+        preload=_word("preload", values, PRELOAD_MODES),
+        enable_dev=_word("enable_dev", values, ("true", "false")) == "true",
+    )
+
+
+def _word(name: str, values: Mapping[str, str], allowed: tuple[str, ...]) -> str:
+    value = values[name].strip().lower()
+    if value not in allowed:
+        raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write one of {', '.join(allowed)}")
+    return value
+
+
+def _number(name: str, values: Mapping[str, str], kind: Callable[[str], _N]) -> _N:
+    try:
+        return kind(values[name])
+    except ValueError as error:
+        raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write a number") from error

@@ -1,0 +1,213 @@
+"""Operators that run the tasks of a compiled CWL document."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from chronos_plugin import settings
+from chronos_plugin.errors import CwlError, InputInvalid, StepFailed
+from chronos_plugin.execution.process import ToolProcesses
+from chronos_plugin.execution.store import Key, RunStore, run_folder
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from chronos_plugin.compiler.compile import CompiledDocument
+    from chronos_plugin.compiler.graph import Task
+    from chronos_plugin.execution.run import Run
+
+TOOL_LOG_FD = 1
+"""Tools' uncaptured output goes to the task's standard output, which the supervisor logs line by line."""
+
+
+class CwlOperator(BaseOperator):
+    """Base of the operators that work on one run of a compiled document.
+
+    Args:
+        document: The compiled document; tasks of one DAG share it.
+    """
+
+    # A skipped step (``when``) has null outputs, and what follows runs (CWL v1.2 Workflow, 4.4).
+    default_trigger_rule = "none_failed"
+    ui_color = "#e8f1f8"
+
+    def __init__(self, *, document: CompiledDocument, **kwargs: Any) -> None:
+        kwargs.setdefault("trigger_rule", self.default_trigger_rule)
+        super().__init__(**kwargs)
+        self.document = document
+
+    def _cwl_task(self) -> Task:
+        return self.document.graph.task(self.task_id)
+
+    def _run(self, context: Context) -> Run:
+        from chronos_plugin.execution.run import Options, Run
+
+        _relay_messages()
+        configured = settings.load()
+        instance = context["ti"]
+        folder = run_folder(configured.work_root, instance.dag_id, instance.run_id)
+        options = Options(
+            container_engine=configured.container_engine,
+            expression_timeout=configured.expression_timeout,
+            expression_memory=configured.expression_memory,
+            max_scatter_tasks=configured.max_scatter_tasks,
+            log_fd=TOOL_LOG_FD,
+            input_roots=configured.input_roots,
+        )
+        return Run(self.document, RunStore(folder), options)
+
+
+class CwlInputsOperator(CwlOperator):
+    """Checks the run's input object (params and ``cwl:requirements`` of the configuration)."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Open the run; return the input object, or a reference to it where it is large."""
+        from chronos_plugin.execution.tasks import open_run
+
+        run = self._run(context)
+        configuration = context["dag_run"].conf or {}
+        names = {p.name for p in self.document.graph.inputs}
+        given = {name: value for name, value in context["params"].items() if name in names}
+        given = {name: value for name, value in given.items() if value is not None or name in configuration}
+        try:
+            completed = open_run(run, given, list(configuration.get("cwl:requirements") or []))
+        except InputInvalid as error:
+            # No retry mends a wrong input.
+            raise AirflowFailException(str(error)) from error
+        self.log.info("run folder: %s", run.store.root)
+        return small(completed, run.store.root / "inputs.json")
+
+
+class CwlScatterOperator(CwlOperator):
+    """Evaluates the inputs of a scattered step, once for each element."""
+
+    def execute(self, context: Context) -> list[int]:
+        """Lay out the elements; return one entry for each task instance to map."""
+        from chronos_plugin.execution.tasks import lay_out_scatter
+
+        task = self._cwl_task()
+        try:
+            instances, elements, skipped = lay_out_scatter(self._run(context), task)
+        except StepFailed as error:
+            raise AirflowFailException(str(error)) from error
+        self.log.info(
+            "%d elements: %d to run in %d task instances, %d skipped by when",
+            elements + skipped,
+            elements,
+            instances,
+            skipped,
+        )
+        # Only the length matters to Airflow; every mapped task instance reads this list.
+        return [0] * instances
+
+
+class CwlStepOperator(CwlOperator):
+    """Runs a step: one execution, or a batch of scatter elements one after the other.
+
+    Args:
+        element: Mapped over by Airflow; the value says nothing.
+    """
+
+    def __init__(self, *, element: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.element = element
+        self._processes: ToolProcesses | None = None
+
+    def execute(self, context: Context) -> dict[str, Any] | list[Any]:
+        """Run; return the output object (a list of them for a batch), or a reference where it is large.
+
+        Raises:
+            AirflowSkipException: If ``when`` says so for all that this task instance handles.
+        """
+        run = self._run(context)
+        map_index = context["ti"].map_index
+        keys = run.batch(self._cwl_task(), -1 if map_index is None else map_index)
+        context["chronos_label"] = _label(run, keys)  # type: ignore[typeddict-unknown-key]
+        results = [self._one(run, key) for key in keys]
+        if results and all(result["status"] == "skipped" for result in results):
+            raise AirflowSkipException("skipped: 'when' is false")
+        outputs = [result["outputs"] for result in results]
+        file = run.store.folder(keys[0]) / "result.json"
+        return small(outputs[0] if len(outputs) == 1 else outputs, file)
+
+    def on_kill(self) -> None:
+        """End the tool: its process group, or its container."""
+        if self._processes is not None:
+            self._processes.cancel()
+
+    def _one(self, run: Run, key: Key) -> dict[str, Any]:
+        from chronos_plugin.execution.tasks import run_step
+
+        self._processes = ToolProcesses()
+        try:
+            result = run_step(run, key, self._processes)
+        except CwlError as error:
+            raise AirflowFailException(str(error)) from error
+        usage = result.get("usage")
+        if usage and result["command"]:
+            self.log.info(
+                "exit code %s, %.2f CPU-s, %.0f MiB at most, %.2f s: %s",
+                result["exit_code"],
+                usage["cpu_seconds"],
+                usage["max_rss_bytes"] / (1 << 20),
+                usage["wall_seconds"],
+                " ".join(result["command"][:12]),
+            )
+        return result
+
+
+class CwlOutputsOperator(CwlOperator):
+    """Collects the workflow's outputs, publishes their files, and cleans up."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Publish; return the output object, or a reference where it is large."""
+        from chronos_plugin.execution.tasks import close_run
+
+        run = self._run(context)
+        configured = settings.load()
+        instance = context["ti"]
+        folder = run_folder(configured.output_root, instance.dag_id, instance.run_id)
+        outputs = close_run(run, folder)
+        self.log.info("outputs: %s", folder)
+        if configured.keep_work != "all":
+            shutil.rmtree(run.store.root / "work", ignore_errors=True)
+        return small(outputs, run.store.root / "outputs.json")
+
+
+def small(value: Any, file: Path) -> Any:
+    """Return ``value``, or where its JSON is larger than XCom should carry, a reference to ``file``."""
+    limit = settings.load().xcom_max_bytes
+    size = len(json.dumps(value, ensure_ascii=False).encode())
+    return value if size <= limit else {"chronos:file": str(file), "chronos:bytes": size}
+
+
+def resolve_reference(value: Any) -> Any:
+    """Return what :func:`small` stood for: the value itself, or the content of the file referred to."""
+    if isinstance(value, Mapping) and "chronos:file" in value:
+        return json.loads(Path(value["chronos:file"]).read_bytes())
+    return value
+
+
+def _label(run: Run, keys: list[Key]) -> str:
+    """Return what tells a mapped task instance from its siblings: its element numbers."""
+    del run
+    parts = ["/".join(str(index) for _, index in key if index is not None) for key in (keys[0], keys[-1])]
+    return parts[0] if len(keys) == 1 else f"{parts[0]} … {parts[1]}"
+
+
+def _relay_messages() -> None:
+    """Let the CWL library's warnings reach the task log, in one line each."""
+    logger = logging.getLogger("cwltool")
+    logger.handlers.clear()
+    logger.propagate = True
+    if os.environ.get("AIRFLOW__CHRONOS__DEBUG"):
+        logger.setLevel(logging.DEBUG)
