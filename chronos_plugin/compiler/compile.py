@@ -17,7 +17,7 @@ from chronos_plugin import __version__
 from chronos_plugin.compiler.graph import FORMAT, TaskGraph
 from chronos_plugin.compiler.specification import BUNDLE, Specification
 from chronos_plugin.compiler.specification import Path as StepPath
-from chronos_plugin.cwl.source import check_yaml, read_source
+from chronos_plugin.cwl.source import check_yaml, compose, read_source
 from chronos_plugin.errors import CwlError, CwlInvalid
 
 DEFAULT_MAX_BYTES = 8 << 20
@@ -137,7 +137,7 @@ def _compile(
         content = read_source(path, root=root, max_bytes=max_bytes)
         includes[path] = hashlib.sha256(content).hexdigest()
         if path.suffix in (".cwl", ".yml", ".yaml", ".json"):
-            check_yaml(content, str(path.relative_to(root) if root else path))
+            compose(content, str(path.relative_to(root) if root else path))
 
     try:
         check_yaml(data, str(file.relative_to(root) if root else file))

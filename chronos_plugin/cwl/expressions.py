@@ -26,7 +26,7 @@ def install() -> None:
         """Evaluates each expression in a context of its own."""
 
         def eval(self, scan: Any, jslib: str = "", timeout: float = DEFAULT_TIMEOUT, **_: Any) -> Any:
-            source = sandboxjs.code_fragment_to_js(scan, jslib)
+            source = _stringified(scan, jslib)
             context = quickjs.Context()
             context.set_memory_limit(int(_limits["memory"]))
             context.set_time_limit(min(_limits["timeout"], timeout or DEFAULT_TIMEOUT))
@@ -34,9 +34,18 @@ def install() -> None:
                 result = context.eval(source)
             except quickjs.JSException as error:
                 raise JavascriptException(_explain(str(error), source)) from error
-            return json.loads(result.json()) if isinstance(result, quickjs.Object) else result
+            return None if result is None else json.loads(result)
 
     sandboxjs.set_js_engine(QuickJSEngine())
+
+
+def _stringified(scan: str, library: str) -> str:
+    """Return a script that gives the expression's value as JSON text, undefined for undefined.
+
+    Text, because the engine hands out long strings in pieces that its Python binding does not know.
+    """
+    body = scan if len(scan) > 1 and scan[0] == "{" else f"{{return ({scan});}}"
+    return f'"use strict";\n{library}\nJSON.stringify((function(){body})())'
 
 
 def _explain(message: str, source: str) -> str:

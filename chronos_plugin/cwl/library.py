@@ -82,6 +82,10 @@ def plain(value: Any) -> Any:
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, float):
+        # A literal such as 1.23e5 is an integral number however it is written.
+        exponent = getattr(value, "_exp", None) is not None
+        return int(value) if exponent and value.is_integer() else float(value)
     return str(value)

@@ -1,23 +1,32 @@
-"""What CWL files refer to, found without the CWL library: bundles to send, and which files are DAGs.
+"""What CWL files refer to, found without the CWL library: for bundles to send, and for clear errors.
 
-Two ways to look: :func:`find_references` parses one document and knows the place of each reference;
-:func:`find_run_targets` and :func:`sniff_class` only scan text, since the DAG processor lists often.
+:func:`find_references` parses one document and knows the place of each reference;
+:func:`collect_bundle` follows them. The text scans of :mod:`chronos_plugin.cwl.roots`, which tell the
+files that become DAGs, can be imported from here as well.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
+from chronos_plugin.cwl.roots import find_run_targets, resolve_target, root_documents, sniff_class
 from chronos_plugin.cwl.source import Node, compose, display_name, read_source
 from chronos_plugin.errors import CwlError, CwlInvalid, SourceLocation
 
-# Two letters at least: `A:x` is a file name that the conformance suite uses.
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+__all__ = [
+    "Bundle",
+    "Reference",
+    "collect_bundle",
+    "find_references",
+    "find_run_targets",
+    "resolve_target",
+    "root_documents",
+    "sniff_class",
+]
+
 _DIRECTIVES = {"$import": "import", "$include": "include", "$mixin": "mixin"}
 _DOCUMENTS = ("run", "import", "mixin")
 _STEP_FIELDS = {"run", "in", "out"}
@@ -78,22 +87,6 @@ class Bundle:
     def relative(self, path: Path) -> str:
         """Return ``path`` relative to the base, with forward slashes."""
         return path.relative_to(self.base).as_posix()
-
-
-def resolve_target(referrer: Path, text: str) -> Path | None:
-    """Return the absolute path that ``text`` names in the file ``referrer``, None for a remote one.
-
-    References are URIs: a ``#fragment`` is cut off and percent escapes are decoded.
-    """
-    name = text.partition("#")[0]
-    scheme = _SCHEME.match(name)
-    if scheme:
-        if scheme.group(1).lower() != "file":
-            return None
-        name = name[scheme.end() :]
-        if name.startswith("//"):
-            name = "/" + name[2:].partition("/")[2]
-    return Path(os.path.normpath(os.path.join(os.path.abspath(referrer.parent), unquote(name))))
 
 
 def find_references(data: bytes, path: Path, *, root: Path | None = None) -> list[Reference]:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,7 +128,7 @@ def _run_to_end(
     if step.loop is not None:
         jobs = _loop_jobs(step, context, inputs, receive, runtime)
     elif step.run is not None:
-        jobs = make_process(step.run, context).job(inputs, receive, runtime)
+        jobs = make_process(step.run, context).job(_decimal(inputs), receive, runtime)
     else:
         raise StepFailed(f"{'/'.join(specification.path)} is a workflow, not a tool")
     for job in jobs:
@@ -137,6 +138,23 @@ def _run_to_end(
     if not final:
         raise StepFailed("the process ended without a result")
     return final[-1]
+
+
+class _DecimalFloat(float):
+    """A float that command lines show without an exponent (CWL v1.2 CommandLineTool, 4.1)."""
+
+    def __str__(self) -> str:
+        return format(Decimal(repr(float(self))), "f")
+
+
+def _decimal(value: Any) -> Any:
+    if isinstance(value, float):
+        return _DecimalFloat(value) if "e" in repr(value) else value
+    if isinstance(value, dict):
+        return {k: _decimal(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_decimal(v) for v in value]
+    return value
 
 
 def _loop_jobs(step: Step, context: LoadingContext, inputs: dict[str, Any], receive: Any, runtime: RuntimeContext) -> Any:

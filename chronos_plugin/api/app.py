@@ -1,0 +1,62 @@
+"""The FastAPI application under ``/chronos``."""
+
+from __future__ import annotations
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from chronos_plugin import __version__
+from chronos_plugin.api import runs, workflows
+from chronos_plugin.api.authz import logged_in
+from chronos_plugin.errors import ChronosError, CwlError, CwlUnsupported, InputInvalid, ServiceFailed
+
+PREFIX = "/api/v1"
+_STATUS = ((CwlUnsupported, 422), (CwlError, 422), (InputInvalid, 422), (ServiceFailed, 502))
+
+
+def create_app() -> FastAPI:
+    """Build the application; every route refuses the anonymous."""
+    app = FastAPI(
+        title="CHRONOS",
+        version=__version__,
+        # Airflow mounts plugins' applications unguarded, and FastAPI's own pages know no dependencies.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(logged_in)],
+    )
+    app.include_router(workflows.router, prefix=PREFIX)
+    app.include_router(runs.router, prefix=PREFIX)
+    app.add_exception_handler(ChronosError, _problem)
+
+    @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
+    def openapi() -> dict[str, object]:
+        return app.openapi()
+
+    @app.get(f"{PREFIX}/version")
+    def version() -> dict[str, str]:
+        return {"version": __version__}
+
+    return app
+
+
+def _problem(_: Request, error: Exception) -> JSONResponse:
+    """Answer an error as RFC 9457 problem details."""
+    status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": type(error).__name__,
+        "status": status,
+        "detail": str(error),
+    }
+    if isinstance(error, CwlError):
+        location = error.location
+        body.update(
+            kind=error.kind,
+            message=error.message,
+            suggestion=error.suggestion,
+            file=location.file if location else None,
+            line=location.line if location else None,
+            column=location.column if location else None,
+        )
+    return JSONResponse(body, status_code=status, media_type="application/problem+json")

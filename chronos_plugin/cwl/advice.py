@@ -1,0 +1,374 @@
+"""What to say about fields, types, classes and versions that the CWL schema refuses.
+
+Each function answers one statement of the CWL library, told by a pattern; the advice on links
+between steps and on references to files is in :mod:`chronos_plugin.cwl.advice_links`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chronos_plugin.cwl.findings import Finding
+from chronos_plugin.cwl.places import Case, closest, listed
+from chronos_plugin.cwl.source import Node
+from chronos_plugin.errors import SourceLocation
+
+VERSIONS = ("v1.0", "v1.1", "v1.2", "v1.3.0-dev1")
+CLASSES = ("Workflow", "CommandLineTool", "ExpressionTool", "Operation")
+TYPES = ("string", "int", "long", "float", "double", "boolean", "File", "Directory", "Any", "null")
+TYPES += ("array", "record", "enum", "stdin", "stdout", "stderr")
+REQUIREMENTS = {
+    "InlineJavascriptRequirement": "v1.0",
+    "SchemaDefRequirement": "v1.0",
+    "DockerRequirement": "v1.0",
+    "SoftwareRequirement": "v1.0",
+    "InitialWorkDirRequirement": "v1.0",
+    "EnvVarRequirement": "v1.0",
+    "ShellCommandRequirement": "v1.0",
+    "ResourceRequirement": "v1.0",
+    "SubworkflowFeatureRequirement": "v1.0",
+    "ScatterFeatureRequirement": "v1.0",
+    "MultipleInputFeatureRequirement": "v1.0",
+    "StepInputExpressionRequirement": "v1.0",
+    "LoadListingRequirement": "v1.1",
+    "WorkReuse": "v1.1",
+    "NetworkAccess": "v1.1",
+    "InplaceUpdateRequirement": "v1.1",
+    "ToolTimeLimit": "v1.1",
+}
+_FIELD_SINCE = {
+    "when": "v1.2",
+    "pickValue": "v1.2",
+    "intent": "v1.2",
+    "loadListing": "v1.1",
+    "loop": "v1.3.0-dev1",
+    "outputMethod": "v1.3.0-dev1",
+}
+_TYPE_WORDS = {
+    "str": "string",
+    "text": "string",
+    "char": "string",
+    "integer": "int",
+    "number": "double",
+    "real": "double",
+    "decimal": "double",
+    "bool": "boolean",
+    "path": "File",
+    "folder": "Directory",
+    "dir": "Directory",
+    "list": "string[]",
+    "dict": "record",
+    "object": "record",
+    "none": "null",
+}
+_FIELD_WORDS = {
+    "inputs": "in",
+    "input": "in",
+    "outputs": "out",
+    "output": "out",
+    "command": "baseCommand",
+    "cmd": "baseCommand",
+    "args": "arguments",
+    "description": "doc",
+    "name": "id",
+    "tool": "run",
+    "from": "source",
+    "condition": "when",
+    "if": "when",
+    "choices": "symbols",
+    "values": "symbols",
+    "names": "symbols",
+    "image": "dockerPull",
+}
+_MISSING = {
+    "inputs": "add `inputs: {}`, or list the inputs there",
+    "outputs": "add `outputs: {}`, or list the outputs there",
+    "steps": "add `steps: {}`, or list the steps there",
+    "in": "add `in: {}`, or say there what each input of the tool gets",
+    "out": "add `out: []`, or name there the outputs of the tool that are used",
+    "run": "add `run: tool.cwl`, the file of the step's tool",
+    "type": "add a type, such as `type: File`",
+    "items": "say what the list holds: `items: string`; or write `type: string[]`",
+    "symbols": "list the allowed words: `symbols: [first, second]`",
+    "pattern": "write `pattern: .bai`",
+    "expression": "add `expression: $(…)`, which returns the outputs as an object",
+    "types": "add `types:` with the list of type definitions",
+    "listing": "add `listing:` with the files to put into the work directory",
+    "envDef": "add `envDef: {NAME: value}`",
+}
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The answer to a finding: one sentence, what to write, and where it applies."""
+
+    message: str
+    suggestion: str
+    place: SourceLocation
+    unsupported: bool = False
+
+
+Rule = Callable[[Case, Finding, "re.Match[str]"], Advice | None]
+RULES: list[tuple[re.Pattern[str], Rule]] = []
+
+
+def rule(pattern: str) -> Callable[[Rule], Rule]:
+    """Register a function for the findings whose text matches ``pattern``; the first to answer wins."""
+
+    def register(function: Rule) -> Rule:
+        RULES.append((re.compile(pattern, re.DOTALL), function))
+        return function
+
+    return register
+
+
+def here(case: Case, finding: Finding, *texts: str) -> SourceLocation:
+    """Return the place of one of the texts at or after the finding, or else the finding's own."""
+    node = case.near(finding.file, finding.line, finding.column, *texts)
+    if node is not None:
+        return case.at(finding.file, node)
+    return case.location(finding.file, finding.line, finding.column)
+
+
+def said(name: str, what: str) -> str:
+    """Return ``what`` with the name that it is about before it, where there is one."""
+    return f"`{name}`: {what}" if name else what
+
+
+def reference_name(text: str) -> str:
+    """Return the word that the library made a URI of, such as a misspelt class."""
+    return text.rpartition("#")[2].rpartition("/")[2]
+
+
+@rule(r"^No cwlVersion found")
+def _no_version(case: Case, finding: Finding, _match: re.Match[str]) -> Advice:
+    place = case.at(finding.file, case.document(finding.file))
+    return Advice("the file does not say its CWL version", "begin the file with `cwlVersion: v1.2`", place)
+
+
+@rule(r"^'cwlVersion' must be a string|no longer supports pre CWL v1\.0|^Unrecognized version")
+def _version(case: Case, finding: Finding, _match: re.Match[str]) -> Advice:
+    document = case.document(finding.file)
+    node = document.get("cwlVersion") if document else None
+    place = case.at(finding.file, node)
+    word = node.text if node else ""
+    if "draft" in word:
+        upgrader = "sevenbridges-cwl-draft2-upgrader" if "2" in word else "cwl-upgrader"
+        suggestion = f"upgrade the file with `{upgrader}` (on PyPI)"
+        return Advice(f"CWL {word} is older than v1.0 and is not read", suggestion, place, unsupported=True)
+    better = f"v{word}" if f"v{word}" in VERSIONS else closest(word, VERSIONS, cutoff=0.7)
+    suggestion = f"write `cwlVersion: {better or 'v1.2'}`; the versions are {listed(VERSIONS)}"
+    return Advice(f"`{word}` is no CWL version", suggestion, place)
+
+
+@rule(r"^Version '(.+?)' is a development")
+def _development(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
+    document = case.document(finding.file)
+    place = case.at(finding.file, document.get("cwlVersion") if document else None)
+    return Advice(
+        f"CWL {match.group(1)} is a development version",
+        "write `cwlVersion: v1.2`, or switch on the option enable_dev of [chronos]",
+        place,
+        unsupported=True,
+    )
+
+
+@rule(r"^Missing 'class' field|Missing or invalid 'class' field|^'hints' entry missing required key 'class'")
+def _no_class(case: Case, finding: Finding, _match: re.Match[str]) -> Advice:
+    if "hints" in finding.text:
+        place = case.location(finding.file, finding.line, finding.column)
+        return Advice("a hint does not say its class", "write `- class: ResourceRequirement`, for instance", place)
+    document = case.document(finding.file)
+    fields = {name.text for name, _ in document.pairs} if document else set()
+    signs = {"steps": "Workflow", "baseCommand": "CommandLineTool", "arguments": "CommandLineTool"}
+    guess = next((name for field, name in signs.items() if field in fields), None)
+    guess = guess or ("ExpressionTool" if "expression" in fields else "Workflow")
+    place = case.location(finding.file, finding.line or 1, finding.column or 1)
+    return Advice("the process does not say its class", f"add `class: {guess}`", place)
+
+
+@rule(r"^Field 'class' contains undefined reference to '(.+)'|^Unsupported requirement (\S+?)\.?$")
+def _class(case: Case, finding: Finding, match: re.Match[str]) -> Advice | None:
+    uri = match.group(1) or match.group(2)
+    word = reference_name(uri)
+    in_list = match.group(2) or finding.within(r"checking field '(requirements|hints)'")
+    if in_list:
+        return _requirement(case, finding, uri, word)
+    better = closest(word, CLASSES)
+    suggestion = f"did you mean `class: {better}`?" if better else f"write one of {listed(CLASSES)}"
+    return Advice(f"`{word}` is no class of process", suggestion, here(case, finding, word))
+
+
+def _requirement(case: Case, finding: Finding, uri: str, word: str) -> Advice:
+    prefixed = [node.text for node in _scalars(case, finding) if node.text.endswith(f":{word}")]
+    place = here(case, finding, word, uri, *prefixed)
+    shown = prefixed[0] if prefixed else word
+    better = closest(word, REQUIREMENTS, cutoff=0.8)
+    if better == word and uri.endswith(word):
+        since = REQUIREMENTS[word]
+        return Advice(f"`{word}` needs CWL {since}", f"write `cwlVersion: {max(since, 'v1.2')}`", place)
+    if better and not prefixed:
+        return Advice(f"`{word}` is no requirement of CWL", f"did you mean `{better}`?", place)
+    return Advice(
+        f"the requirement `{shown}` is not supported",
+        "move it from `requirements:` to `hints:` if the process also works without it, or remove it",
+        place,
+        unsupported=True,
+    )
+
+
+def _scalars(case: Case, finding: Finding) -> list[Node]:
+    from chronos_plugin.cwl.places import nodes
+
+    return [node for node in nodes(case.document(finding.file)) if node.kind == "text"]
+
+
+@rule(r"^missing required field '(\w+)'|^(Missing 'type') in parameter|^\"(outputs)\" section is not valid")
+def _missing(case: Case, finding: Finding, match: re.Match[str]) -> Advice | None:
+    field = match.group(1) or match.group(3) or "type"
+    if match.group(3):
+        document = case.document(finding.file)
+        if document is not None and document.get("outputs") is not None:
+            place = case.at(finding.file, document.get("outputs"))
+            return Advice("`outputs` must be a mapping or a list", "write `outputs: {name: File}`", place)
+    owner = case.label(finding.file, finding.line, finding.column)
+    place = case.location(finding.file, finding.line, finding.column)
+    suggestion = _MISSING.get(field, f"add `{field}:`")
+    return Advice(said(owner, f"the field `{field}` is missing"), suggestion, place)
+
+
+@rule(r"^invalid field '(.+?)', expected one of: (.*)")
+def _unknown_field(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
+    word, allowed = match.group(1), re.findall(r"'([^']+)'", match.group(2))
+    place = case.location(finding.file, finding.line, finding.column)
+    since = _FIELD_SINCE.get(word)
+    version = case.version(finding.file)
+    if since and version < since:
+        return Advice(
+            f"`{word}` needs CWL {since}, but the file says {version}", f"write `cwlVersion: {since}`", place
+        )
+    if word == "items" and "type" in allowed:
+        return Advice(
+            "`items` stands beside `type: array`, not inside the type",
+            "write `type: {type: array, items: string}` or, shorter, `type: string[]`",
+            place,
+        )
+    better = better_field(word, allowed)
+    suggestion = f"did you mean `{better}`?" if better else f"the fields here are {listed(allowed)}"
+    return Advice(f"`{word}` is no field here", suggestion, place)
+
+
+def better_field(word: str, allowed: list[str]) -> str | None:
+    """Return the allowed field that an unknown one probably stands for."""
+    synonym = _FIELD_WORDS.get(word.lower())
+    return synonym if synonym in allowed else closest(word, allowed)
+
+
+@rule(r"^Field 'type' references unknown identifier '(.+?)', tried")
+def _type(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
+    word = match.group(1)
+    bare = word.rstrip("?[]")
+    better = _TYPE_WORDS.get(bare.lower()) or closest(bare, TYPES)
+    suggestion = f"did you mean `{better}`?" if better else f"the types are {listed(TYPES, 20)}"
+    place = here(case, finding, word, f"{bare}?", f"{bare}[]", f"{bare}[]?", bare)
+    return Advice(f"`{bare}` is no type", suggestion, place)
+
+
+@rule(r"^the value '(.+)' is not a valid (\w+), expected (?:one of )?(.*)")
+def _word(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
+    word, allowed = match.group(1), re.findall(r"'([^']+)'", match.group(3))
+    return _no_choice(case, finding, word, allowed)
+
+
+@rule(r"^Field '(scatterMethod|linkMerge|pickValue|outputMethod|loadListing)' contains undefined reference to '(.+)'")
+def _vocabulary(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
+    allowed = {
+        "scatterMethod": ["dotproduct", "nested_crossproduct", "flat_crossproduct"],
+        "linkMerge": ["merge_nested", "merge_flattened"],
+        "pickValue": ["first_non_null", "the_only_non_null", "all_non_null"],
+        "outputMethod": ["last_iteration", "all_iterations"],
+        "loadListing": ["no_listing", "shallow_listing", "deep_listing"],
+    }
+    return _no_choice(case, finding, reference_name(match.group(2)), allowed[match.group(1)])
+
+
+def _no_choice(case: Case, finding: Finding, word: str, allowed: list[str]) -> Advice:
+    allowed = [reference_name(name) for name in allowed]
+    better = closest(word, allowed)
+    suggestion = f"did you mean `{better}`?" if better else "write one of " + listed(allowed)
+    return Advice(f"`{word}` is none of {listed(allowed)}", suggestion, here(case, finding, word))
+
+
+_PLAIN_WORDS = {
+    "CommentedMap": "a mapping",
+    "CommentedSeq": "a list",
+    "ScalarFloat": "a number",
+    "ScalarInt": "a number",
+    "float": "a number",
+    "int": "a number",
+    "bool": "true or false",
+    "NoneType": "empty",
+    "str": "text",
+}
+
+
+@rule(r"^value is a (\w+)(?:,| but) expected (.*)")
+def _wrong_kind(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
+    found = _PLAIN_WORDS.get(match.group(1), "text" if match.group(1).endswith("String") else match.group(1))
+    expected = _plain_type(match.group(2))
+    suggestion = f"write {expected}"
+    requirements = [name for name in REQUIREMENTS if name in match.group(2)]
+    if len(requirements) > 2:
+        name = case.label(finding.file, finding.line, finding.column) or requirements[0]
+        expected, suggestion = "an object with a class", f"write `- class: {name}`"
+    return _value(case, finding, f"is {found}, but must be {expected}", suggestion)
+
+
+@rule(r"^the value None is not a list, expected list of (\w+)|^is not a dict\. Expected an? (\w+) object")
+def _not_a_list(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
+    if match.group(2):
+        return _value(case, finding, f"must be a mapping ({match.group(2)})", "write its fields, one a line")
+    field = _field_name(finding)
+    return _value(case, finding, "is empty", f"write `{field or 'field'}: []`, or list its members")
+
+
+@rule(r"^value '(.*)' does not contain an expression in the form")
+def _no_expression(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
+    word = match.group(1)
+    advice = _value(case, finding, f"must be an expression, not `{word}`", f"write `$({word})`")
+    return Advice(advice.message, advice.suggestion, here(case, finding, word))
+
+
+@rule(r"^(?:the value )?(.*?) ?is not (int|long|float or double|boolean|string|null)$")
+def _not_a_number(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
+    word = match.group(1).strip("\"'")
+    kinds = {"int": "a whole number", "long": "a whole number", "float or double": "a number"}
+    kinds |= {"boolean": "`true` or `false`", "string": "text", "null": "empty"}
+    wanted = kinds[match.group(2)]
+    shown = f", not `{word}`" if word and word != "the value" else ""
+    advice = _value(case, finding, f"must be {wanted}{shown}", f"write {wanted}")
+    return Advice(advice.message, advice.suggestion, here(case, finding, word) if word else advice.place)
+
+
+def _field_name(finding: Finding) -> str:
+    parent = finding.within(r"the '(\w+)' field is not valid")
+    return parent.group(1) if parent else ""
+
+
+def _value(case: Case, finding: Finding, what: str, suggestion: str) -> Advice:
+    field = _field_name(finding)
+    place = case.location(finding.file, finding.line, finding.column)
+    subject = f"`{field}`" if field else "the value"
+    return Advice(f"{subject} {what}", suggestion, place)
+
+
+def _plain_type(text: str) -> str:
+    parts = [part for part in text.split(" or ") if part != "null"]
+    words = {"string": "text", "int": "a whole number", "boolean": "true or false", "Expression": "an expression"}
+    plain = []
+    for part in parts:
+        inner = re.match(r"array of <(.+)>", part)
+        plain.append(f"a list of {words.get(inner.group(1), inner.group(1))}" if inner else words.get(part, part))
+    return " or ".join(dict.fromkeys(plain))
