@@ -59,12 +59,17 @@ def _converted(value: Any, cwl_type: Any, folder: Path) -> Any:
     return value
 
 
-def locate(text: str, folder: Path) -> str:
-    """Return the URI of a path (relative to ``folder``), or a URI as it is."""
+def locate(text: str, folder: Path, *, reference: bool = False) -> str:
+    """Return the URI of a path relative to ``folder``; a URI is returned as it is.
+
+    Args:
+        reference: Take ``text`` as a relative URI reference (CWL's ``location``), in which ``%23`` is
+            a ``#``; else it is a path as the operating system writes it.
+    """
     if "://" in text or text.startswith(("file:", "_:")):
         return text
-    path = os.path.normpath(os.path.join(folder, os.path.expanduser(text)))
-    return "file://" + quote(path, safe="/~")
+    plain = unquote(text) if reference else os.path.expanduser(text)
+    return "file://" + quote(os.path.normpath(os.path.join(folder, plain)), safe="/~")
 
 
 def _normalise(value: dict[str, Any], specification: Specification, folder: Path) -> None:
@@ -77,11 +82,11 @@ def _normalise(value: dict[str, Any], specification: Specification, folder: Path
     access = StdFsAccess("")
 
     def each(file: dict[str, Any]) -> None:
-        if "path" in file and "location" not in file:
-            file["location"] = file["path"]
-        file.pop("path", None)
-        if file.get("location"):
-            file["location"] = locate(str(file["location"]), folder)
+        path = file.pop("path", None)
+        if path is not None:
+            file["location"] = locate(str(path), folder)
+        elif file.get("location"):
+            file["location"] = locate(str(file["location"]), folder, reference=True)
         prefix, colon, rest = str(file.get("format", "")).partition(":")
         if colon and prefix in namespaces:
             file["format"] = namespaces[prefix] + rest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,10 +12,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from chronos_plugin.compiler.compile import CompiledDocument
+from chronos_plugin.cwl.yaml import load_yaml
 from chronos_plugin.errors import InputInvalid
+from chronos_plugin.execution.inputs import locate
 
-_REQUIREMENTS = "https://w3id.org/cwl/cwl#requirements"
-_TOOL = "https://w3id.org/cwl/cwl#tool"
+_REQUIREMENTS = "cwl:requirements"
+_TOOL = "cwl:tool"
 
 
 @dataclass(frozen=True)
@@ -66,42 +67,70 @@ def load_job(process: str, job: str | None, arguments: Sequence[str]) -> Job:
     elif job is not None:
         loaded = _load(job)
     requirements = list((loaded or {}).pop(_REQUIREMENTS, []))
-    for key in ("id", "$namespaces", "$schemas"):
-        if loaded is not None and str(loaded.get(key, "")).startswith(("file:", "{", "[")):
-            loaded.pop(key)
+    if loaded is not None:
+        loaded.pop("$schemas", None)
     return Job(_as_path(process), loaded, list(arguments), requirements)
 
 
 def _load(path: str) -> dict[str, Any]:
-    from cwltool.main import load_job_order
-    from schema_salad.exceptions import ValidationException
+    """Return the mapping in a job file, its files' locations made absolute."""
+    if path == "-":
+        value, folder = load_yaml(sys.stdin.read(), "standard input"), Path.cwd()
+    else:
+        file = Path(_as_path(path)).absolute()
+        if not file.is_file():
+            raise InputInvalid(f"{path}: no such job file")
+        value, folder = load_yaml(file.read_bytes(), path), file.parent
+    if value is not None and not isinstance(value, dict):
+        raise InputInvalid(f"{path}: an input object must be a YAML or JSON mapping of input names")
+    loaded = _absolute(value or {}, folder)
+    if _TOOL in loaded:
+        loaded[_TOOL] = locate(str(loaded[_TOOL]), folder)
+    namespaces = {**_namespaces(loaded)}
+    return dict(_expanded(loaded, namespaces))
 
-    from chronos_plugin.cwl.library import plain
 
-    if path != "-" and not os.path.isfile(_as_path(path)):
-        raise InputInvalid(f"{path}: no such job file")
-    arguments = argparse.Namespace(job_order=[path], basedir=None)
-    stdin = sys.stdin if path == "-" else io.StringIO()
-    try:
-        value, _, _ = load_job_order(arguments, stdin, None, [], path)
-    except (ValidationException, UnicodeDecodeError) as error:
-        raise InputInvalid(f"{path}: {error}") from error
-    except SystemExit as error:
-        raise InputInvalid(f"{path}: an input object must be a YAML or JSON mapping of input names") from error
-    return dict(plain(value or {}))
+def _absolute(value: Any, folder: Path) -> Any:
+    if isinstance(value, list):
+        return [_absolute(v, folder) for v in value]
+    if not isinstance(value, dict):
+        return value
+    result = {str(k): _absolute(v, folder) for k, v in value.items()}
+    if result.get("class") in ("File", "Directory"):
+        path = result.pop("path", None)
+        if path is not None:
+            result["location"] = locate(str(path), folder)
+        elif result.get("location"):
+            result["location"] = locate(str(result["location"]), folder, reference=True)
+    return result
+
+
+def _namespaces(loaded: dict[str, Any]) -> dict[str, str]:
+    return {str(k): str(v) for k, v in (loaded.pop("$namespaces", None) or {}).items()}
+
+
+def _expanded(value: Any, namespaces: dict[str, str]) -> Any:
+    """Expand the prefixes of formats."""
+    if isinstance(value, list):
+        return [_expanded(v, namespaces) for v in value]
+    if not isinstance(value, dict):
+        return value
+    result = {k: _expanded(v, namespaces) for k, v in value.items()}
+    prefix, colon, rest = str(result.get("format", "")).partition(":")
+    if result.get("class") == "File" and colon and prefix in namespaces:
+        result["format"] = namespaces[prefix] + rest
+    return result
 
 
 def _names_a_tool(path: str) -> bool:
     try:
         with open(_as_path(path), encoding="utf-8") as file:
-            return "cwl:tool" in file.read(1 << 20)
+            return _TOOL in file.read(1 << 20)
     except (OSError, UnicodeDecodeError):
         return False
 
 
 def _from_arguments(arguments: Sequence[str], document: CompiledDocument) -> dict[str, Any]:
-    from chronos_plugin.execution.inputs import locate
-
     parser = argparse.ArgumentParser(prog=document.file.name, add_help=False, allow_abbrev=False, exit_on_error=False)
     here = Path.cwd()
     kinds: dict[str, str] = {}

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from chronos_plugin.compiler.compile import CompiledDocument, compile_file
+from chronos_plugin.compiler.compile import CompiledDocument
 from chronos_plugin.errors import CwlInvalid, ServiceFailed, SourceLocation
+from chronos_plugin.rendering.importer import compiled
 from chronos_plugin.settings import Settings
 
 MARK = ".chronos-deployed.json"
@@ -88,7 +89,7 @@ def deploy(
         if not staged.is_file():
             raise CwlInvalid("the archive has no such document", location=SourceLocation(root))
         (staging / MARK).write_text(json.dumps({"root": root, "fragment": fragment}))
-        checked = _compile(staged, staging, fragment, settings)
+        checked = compiled(staged, staging, settings, fragment)
         final = home / name
         relative = (final / root).relative_to(bundle).as_posix()
         if dry_run:
@@ -96,7 +97,7 @@ def deploy(
         created = not _same(staging, final)
         if created:
             _swap(staging, final)
-        return Deployment(name, _compile(final / root, bundle, fragment, settings), relative, created)
+        return Deployment(name, compiled(final / root, bundle, settings, fragment), relative, created)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -118,15 +119,13 @@ def request_parsing(deployment: Deployment, settings: Settings) -> None:
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    wanted = DagPriorityParsingRequest(
-        bundle_name=settings.deploy_bundle, relative_fileloc=deployment.relative_path
+    bundle, file = settings.deploy_bundle, deployment.relative_path
+    known = select(DagPriorityParsingRequest).where(
+        DagPriorityParsingRequest.bundle_name == bundle, DagPriorityParsingRequest.relative_fileloc == file
     )
     with create_session() as session:
-        known = session.scalar(
-            select(DagPriorityParsingRequest.id).where(DagPriorityParsingRequest.id == wanted.id)
-        )
-        if known is None:
-            session.add(wanted)
+        if session.scalars(known).first() is None:
+            session.add(DagPriorityParsingRequest(bundle_name=bundle, relative_fileloc=file))
 
 
 def bundle_folder(settings: Settings) -> Path:
@@ -158,17 +157,6 @@ def deployed_roots(bundle: Path, settings: Settings) -> Iterator[Path]:
         mark = None if folder.name.startswith(".") else read_mark(folder)
         if mark is not None:
             yield folder / mark.root
-
-
-def _compile(file: Path, bundle: Path, fragment: str, settings: Settings) -> CompiledDocument:
-    return compile_file(
-        file,
-        cache_root=settings.cache_root,
-        bundle=bundle,
-        fragment=fragment,
-        enable_dev=settings.enable_dev,
-        max_bytes=settings.max_document_bytes,
-    )
 
 
 def _unpack(archive: bytes, folder: Path) -> None:

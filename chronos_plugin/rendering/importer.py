@@ -33,13 +33,19 @@ class CwlDagImporter(AbstractDagImporter):
         from airflow._shared.module_loading.file_discovery import find_path_from_directory
         from airflow.configuration import conf
 
-        from chronos_plugin.cwl.references import root_documents
+        from chronos_plugin import settings
+        from chronos_plugin.cwl.roots import root_documents
+        from chronos_plugin.rendering.deployment import deployed_roots
 
         del safe_mode
+        configured = settings.load()
+        bundle = Path(directory)
+        deployed = bundle / configured.deploy_folder
         syntax = conf.get_mandatory_value("core", "DAG_IGNORE_FILE_SYNTAX", fallback="glob")
         found = find_path_from_directory(directory, ".airflowignore", syntax)
-        files = [Path(f) for f in found if f.endswith(SUFFIX)]
-        yield from (str(path) for path in root_documents(Path(directory), files))
+        files = [path for f in found if f.endswith(SUFFIX) and not (path := Path(f)).is_relative_to(deployed)]
+        roots = root_documents(bundle, files, max_bytes=configured.max_document_bytes)
+        yield from (str(path) for path in (*roots, *deployed_roots(bundle, configured)))
 
     def import_file(
         self,
@@ -79,25 +85,30 @@ def import_dag(path: Path, bundle_path: Path | None) -> Any:
     """
     from chronos_plugin import settings
     from chronos_plugin.rendering.dag import render
+    from chronos_plugin.rendering.deployment import mark_of
 
     configured = settings.load()
-    document = compiled(path, bundle_path, configured)
+    bundle = bundle_path if bundle_path and path.is_relative_to(bundle_path) else None
+    mark = mark_of(path, bundle, configured)
+    document = compiled(path, bundle, configured, mark.fragment if mark else "")
     graph = document.graph
+    if mark is not None:
+        return render(document, dag_id=mark.name, settings=configured)
     if graph.dag is False or (graph.process_class != "Workflow" and not graph.dag):
         return None
-    relative = path.relative_to(bundle_path) if bundle_path and path.is_relative_to(bundle_path) else Path(path.name)
+    relative = path.relative_to(bundle) if bundle else Path(path.name)
     return render(document, dag_id=dag_id(relative.as_posix(), graph.name), settings=configured)
 
 
-def compiled(path: Path, bundle_path: Path | None, configured: Settings) -> CompiledDocument:
+def compiled(path: Path, bundle: Path | None, configured: Settings, fragment: str = "") -> CompiledDocument:
     """Compile a file by the deployment's settings."""
     from chronos_plugin.compiler.compile import compile_file
 
-    bundle = bundle_path if bundle_path and path.is_relative_to(bundle_path) else None
     return compile_file(
         path,
         cache_root=configured.cache_root,
         bundle=bundle,
+        fragment=fragment,
         enable_dev=configured.enable_dev,
         max_bytes=configured.max_document_bytes,
     )
