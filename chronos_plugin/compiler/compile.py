@@ -129,7 +129,6 @@ def _compile(
     from chronos_plugin.compiler.lower import lower
     from chronos_plugin.cwl import library
     from chronos_plugin.cwl.checks import check_process
-    from chronos_plugin.cwl.diagnose import diagnose
 
     includes: dict[Path, str] = {}
 
@@ -147,7 +146,7 @@ def _compile(
         check_process(process)
         lowered = lower(process)
     except Exception as error:
-        raise _blamed(error, file, root, diagnose) from error
+        raise _blamed(error, file, root) from error
     includes.pop(file, None)
     base = root or _common_folder(file, includes)
     up = len(file.parent.relative_to(base).parts)
@@ -170,8 +169,10 @@ def _compile(
     )
 
 
-def _blamed(error: Exception, file: Path, root: Path | None, diagnose: Any) -> CwlError:
+def _blamed(error: Exception, file: Path, root: Path | None) -> CwlError:
     """Return ``error`` as a CwlError that names a place."""
+    from chronos_plugin.cwl.diagnose import diagnose
+
     found: CwlError = error if isinstance(error, CwlError) else diagnose(error, file=file, root=root)
     if found.location is None:
         return found.in_file(str(file.relative_to(root) if root else file))

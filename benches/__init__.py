@@ -1,0 +1,1 @@
+"""Benchmarks of CHRONOS; ``make bench`` runs them all."""
