@@ -1,0 +1,50 @@
+# make demo            start CHRONOS, run the demo workflow, stay up until Ctrl-C
+# make demo ONCE=1     the same, but end after the run, with its exit status
+# make test            unit and end-to-end tests
+# make lint            style, types, import rules
+# make bench           benchmarks; results in benches/results/
+# make conformance     the CWL v1.2 conformance suite, where it lies beside the checkout
+# make lock            write the lock files anew from pyproject.toml
+# make clean           remove what the other commands made
+
+.PHONY: help demo test lint bench conformance lock clean
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+PYTHON_IN_VENV = $(VENV)/bin/python
+export CHRONOS_VENV := $(VENV)
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+demo:
+	@deploy/bootstrap.sh base
+	@ONCE="$(ONCE)" PYTHONPATH=deploy exec $(PYTHON_IN_VENV) -m demo.main
+
+test:
+	@deploy/bootstrap.sh dev
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m pytest $(PYTEST_ARGS)
+
+lint:
+	@deploy/bootstrap.sh dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench:
+	@deploy/bootstrap.sh dev
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m benches.run $(BENCH_ARGS)
+
+conformance:
+	@deploy/bootstrap.sh dev
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) tests/conformance/run.py \
+		--in-process chronos_plugin.cli.runner:main --warm chronos_plugin.cwl.library:prepare \
+		--check $(CONFORMANCE_ARGS) -- --quiet
+
+lock:
+	@deploy/bootstrap.sh dev
+	deploy/lock.sh --upgrade
+
+clean:
+	rm -rf $(VENV) .chronos build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

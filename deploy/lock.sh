@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Writes the lock files in requirements/ anew from pyproject.toml; needs .venv (deploy/bootstrap.sh).
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+uv="${UV:-${CHRONOS_VENV:-.venv}/bin/uv}"
+common=(--quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
+    --no-annotate --no-header --no-strip-extras)
+# setuptools builds the project itself, without a download at that moment.
+"$uv" pip compile "${common[@]}" pyproject.toml requirements/build.in --extra demo -o requirements/base.txt "$@"
+"$uv" pip compile "${common[@]}" pyproject.toml requirements/build.in --extra demo --extra dev \
+    -c requirements/base.txt -o requirements/dev.txt "$@"
+if grep -nE 'https?://' requirements/*.txt; then
+    echo "a lock file names an address" >&2
+    exit 1
+fi
