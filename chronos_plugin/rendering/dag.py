@@ -28,13 +28,20 @@ TIMEOUT_GRACE = 300.0
 
 
 def render(
-    document: CompiledDocument, *, dag_id: str, settings: Settings, overrides: Mapping[str, Any] | None = None
+    document: CompiledDocument,
+    *,
+    dag_id: str,
+    settings: Settings,
+    overrides: Mapping[str, Any] | None = None,
+    only: str | None = None,
 ) -> DAG:
     """Return the DAG of ``document``.
 
     Args:
         dag_id: Its id.
         overrides: Arguments of :class:`airflow.sdk.DAG` that replace those from the document.
+        only: Id of the one task that is wanted, with what it is mapped over: a process that runs a
+            task of a large workflow needs no other. An unknown id gives the whole DAG.
     """
     graph = document.graph
     execution = graph.execution
@@ -51,7 +58,7 @@ def render(
         "render_template_as_native_obj": False,
     }
     dag = DAG(**{**arguments, **(overrides or {})})
-    _Rendering(document, dag, settings).tasks()
+    _Rendering(document, dag, settings).tasks(only)
     return dag
 
 
@@ -76,18 +83,35 @@ class _Rendering:
         self._groups: dict[str | None, TaskGroup] = {None: dag.task_group}
         self._tasks: dict[str, Any] = {}
 
-    def tasks(self) -> None:
-        """Add all tasks to the DAG."""
+    def tasks(self, only: str | None = None) -> None:
+        """Add all tasks to the DAG, or ``only`` one with what it is mapped over."""
         graph = self._document.graph
         pending = {group.id: group for group in graph.groups}
+        wanted = self._needed(only)
         for task in graph.tasks:
+            if wanted and task.id not in wanted:
+                continue
             self._ensure_group(task.group, pending)
             operator = self._operator(task)
             self._tasks[task.id] = operator
             for upstream in task.upstream:
                 # A mapped task follows its scatter task by the argument that it expands over.
-                if upstream != task.over or not task.expands:
+                if (upstream != task.over or not task.expands) and upstream in self._tasks:
                     operator.set_upstream(self._tasks[upstream])
+
+    def _needed(self, only: str | None) -> set[str]:
+        """Return the tasks without which ``only`` cannot be made; empty: all."""
+        graph = self._document.graph
+        task = next((t for t in graph.tasks if t.id == only), None)
+        if task is None:
+            return set()
+        groups = {group.id: group for group in graph.groups}
+        needed = {task.id, task.over} if task.expands else {task.id}
+        name = task.group
+        while name is not None:
+            needed.add(groups[name].over)
+            name = groups[name].parent
+        return {t for t in needed if t is not None}
 
     def _ensure_group(self, group_id: str | None, pending: Mapping[str, Group]) -> None:
         if group_id is None or group_id in self._groups:

@@ -93,11 +93,20 @@ def import_dag(path: Path, bundle_path: Path | None) -> Any:
     document = compiled(path, bundle, configured, mark.fragment if mark else "")
     graph = document.graph
     if mark is not None:
-        return render(document, dag_id=mark.name, settings=configured)
+        return render(document, dag_id=mark.name, settings=configured, only=_wanted_task(mark.name))
     if graph.dag is False or (graph.process_class != "Workflow" and not graph.dag):
         return None
     relative = path.relative_to(bundle) if bundle else Path(path.name)
-    return render(document, dag_id=dag_id(relative.as_posix(), graph.name), settings=configured)
+    name = dag_id(relative.as_posix(), graph.name)
+    return render(document, dag_id=name, settings=configured, only=_wanted_task(name))
+
+
+def _wanted_task(name: str) -> str | None:
+    """Return the task for which this process parses, None where it parses for all."""
+    from airflow.sdk import get_parsing_context
+
+    context = get_parsing_context()
+    return context.task_id if context.dag_id == name else None
 
 
 def compiled(path: Path, bundle: Path | None, configured: Settings, fragment: str = "") -> CompiledDocument:
