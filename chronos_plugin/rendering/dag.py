@@ -106,11 +106,15 @@ class _Rendering:
         if task is None:
             return set()
         groups = {group.id: group for group in graph.groups}
-        needed = {task.id, task.over} if task.expands else {task.id}
-        name = task.group
-        while name is not None:
-            needed.add(groups[name].over)
-            name = groups[name].parent
+        # Airflow records the length of what a task returns only if it sees that something maps over it.
+        makers = [task, *(t for t in graph.tasks if t.over == task.id)]
+        needed = {t.id for t in makers}
+        for maker in makers:
+            needed.update({maker.over} if maker.expands else ())
+            name = maker.group
+            while name is not None:
+                needed.add(groups[name].over)
+                name = groups[name].parent
         return {t for t in needed if t is not None}
 
     def _ensure_group(self, group_id: str | None, pending: Mapping[str, Group]) -> None:
