@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import subprocess
 import sys
@@ -23,8 +22,7 @@ def run(*, rounds: int = 2) -> dict[str, Any]:
     """
     walls: dict[str, list[float]] = {"chronos": [], "cwltool": []}
     cpus: dict[str, list[float]] = {"chronos": [], "cwltool": []}
-    with installation() as airflow:
-        shutil.copytree(CHECKOUT / "dags", airflow.dags, dirs_exist_ok=True)
+    with installation(dags=CHECKOUT / "dags") as airflow:
         airflow.wait_for_dag("swot_coverage")
         for _ in range(rounds):
             before = airflow.total_cpu_seconds()

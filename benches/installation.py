@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -85,16 +86,20 @@ class Installation:
 
 
 @contextlib.contextmanager
-def installation(options: dict[str, str] | None = None) -> Iterator[Installation]:
+def installation(options: dict[str, str] | None = None, dags: Path | None = None) -> Iterator[Installation]:
     """Start an installation in a temporary folder; stop and remove it at the end.
 
     Args:
         options: Environment variables for the components (``AIRFLOW__CHRONOS__…``).
+        dags: Folder whose content is in the DAG folder from the start.
     """
     with tempfile.TemporaryDirectory(prefix="chronos-bench-") as folder:
         layout = _BenchLayout(CHECKOUT, Path(folder))
         layout.make()
-        layout.dags.mkdir()
+        if dags is None:
+            layout.dags.mkdir()
+        else:
+            shutil.copytree(dags, layout.dags)
         lock = RunLock(layout.lock)
         lock.acquire()
         before = dict(os.environ)
