@@ -65,7 +65,11 @@ def _airflow(home: Path, *arguments: str) -> None:
     environment = workloads.airflow_environment(home)
     environment["AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES"] = "2"
     done = subprocess.run(
-        [sys.executable, "-m", "airflow", *arguments], env=environment, cwd=CHECKOUT, capture_output=True, check=False
+        [sys.executable, "-m", "airflow", *arguments],
+        env=environment,
+        cwd=CHECKOUT,
+        capture_output=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(done.stderr.decode()[-2000:])

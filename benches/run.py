@@ -1,4 +1,7 @@
-"""Runs benchmarks and writes ``benches/results/NAME.json``: ``python -m benches.run [NAME…] [--NAME.SIZE N…]``."""
+"""Runs benchmarks and writes ``benches/results/NAME.json``.
+
+``python -m benches.run [NAME…] [--NAME.SIZE=N…]``
+"""
 
 from __future__ import annotations
 

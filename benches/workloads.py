@@ -41,7 +41,7 @@ def parallel(steps: int) -> str:
 
 def bash_chain(steps: int) -> str:
     """Return the DAG file of the peer of :func:`chain`: as many BashOperators in a row."""
-    return f'''
+    return f"""
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
 
@@ -52,19 +52,19 @@ with DAG("bash_chain", schedule=None) as dag:
         if previous is not None:
             previous >> task
         previous = task
-'''
+"""
 
 
 def bash_parallel(steps: int) -> str:
     """Return the DAG file of the peer of :func:`parallel`."""
-    return f'''
+    return f"""
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
 
 with DAG("bash_parallel", schedule=None) as dag:
     for i in range({steps}):
         BashOperator(task_id=f"step{{i}}", bash_command="true")
-'''
+"""
 
 
 def airflow_environment(home: Path) -> dict[str, str]:

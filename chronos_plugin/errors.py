@@ -69,9 +69,7 @@ class CwlError(ChronosError):
     def in_file(self, file: str) -> CwlError:
         """Return the same error with its location's file named ``file``."""
         location = replace(self.location, file=file) if self.location else SourceLocation(file)
-        return type(self)(
-            self.message, location=location, suggestion=self.suggestion, details=self.details
-        )
+        return type(self)(self.message, location=location, suggestion=self.suggestion, details=self.details)
 
 
 class CwlInvalid(CwlError):

@@ -14,10 +14,11 @@ class ChronosPlugin(AirflowPlugin):
     """Registers CHRONOS in the processes that load plugins."""
 
     name = "chronos"
-    listeners = [preload]
+    listeners = [preload]  # noqa: RUF012 - Airflow's own interface
 
+    # Airflow declares a list; a property is read once, by the API server alone.
     @cached_property
-    def fastapi_apps(self) -> list[dict[str, Any]]:
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The REST API; built only when the API server asks."""
         from chronos_plugin.api.app import create_app
 

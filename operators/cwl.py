@@ -69,7 +69,7 @@ class CwlOperator(BaseOperator):
 class CwlInputsOperator(CwlOperator):
     """Checks the run's input object (params and ``cwl:requirements`` of the configuration)."""
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> Any:
         """Open the run; return the input object, or a reference to it where it is large."""
         from chronos_plugin.execution.tasks import open_run
 
@@ -122,7 +122,7 @@ class CwlStepOperator(CwlOperator):
         self.element = element
         self._processes: ToolProcesses | None = None
 
-    def execute(self, context: Context) -> dict[str, Any] | list[Any]:
+    def execute(self, context: Context) -> Any:
         """Run; return the output object (a list of them for a batch), or a reference where it is large.
 
         Raises:
@@ -168,7 +168,7 @@ class CwlStepOperator(CwlOperator):
 class CwlOutputsOperator(CwlOperator):
     """Collects the workflow's outputs, publishes their files, and cleans up."""
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> Any:
         """Publish; return the output object, or a reference where it is large."""
         from chronos_plugin.execution.tasks import close_run
 

@@ -72,7 +72,9 @@ def run_here(options: argparse.Namespace, job_arguments: list[str]) -> dict[str,
         max_bytes=configured.max_document_bytes,
     )
     if options.validate:
-        print(f"{path}: valid CWL {document.graph.cwl_version} {document.graph.process_class}", file=sys.stderr)
+        print(
+            f"{path}: valid CWL {document.graph.cwl_version} {document.graph.process_class}", file=sys.stderr
+        )
         return None
     root = Path(tempfile.mkdtemp(prefix="chronos-", dir=options.tmpdir))
     run = Run(
@@ -101,8 +103,8 @@ def run_here(options: argparse.Namespace, job_arguments: list[str]) -> dict[str,
 
 def _deliver(outputs: dict[str, Any], staged: Path, folder: Path) -> dict[str, Any]:
     """Move published files into an output folder that may hold other things already."""
-    from cwltool.stdfsaccess import StdFsAccess
     from cwltool.process import relocateOutputs
+    from cwltool.stdfsaccess import StdFsAccess
 
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -112,7 +114,9 @@ def _deliver(outputs: dict[str, Any], staged: Path, folder: Path) -> dict[str, A
     from cwltool.utils import visit_class
 
     def with_path(entry: dict[str, Any]) -> None:
-        entry["path"] = entry["location"].removeprefix("file://") if "%" not in entry["location"] else _unquoted(entry)
+        entry["path"] = (
+            entry["location"].removeprefix("file://") if "%" not in entry["location"] else _unquoted(entry)
+        )
 
     visit_class(delivered, ("File", "Directory"), with_path)
     return dict(delivered)
@@ -140,7 +144,7 @@ def _report(task: Any, state: str, ended: int, count: int) -> None:
 
 def _complain(error: ChronosError, status: int, options: argparse.Namespace) -> int:
     if options.debug:
-        logging.getLogger("chronos").exception("failed")
+        logging.getLogger("chronos").error("failed", exc_info=error)
     print(f"chronos-cwl-runner: {error}", file=sys.stderr)
     return status
 
@@ -163,11 +167,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("process", metavar="PROCESS", help="CWL document, or document#process")
     parser.add_argument("job", metavar="JOB", nargs="?", help="input object in YAML or JSON")
-    parser.add_argument("--outdir", default=os.getcwd(), help="folder for output files (default: the current one)")
+    parser.add_argument(
+        "--outdir", default=os.getcwd(), help="folder for output files (default: the current one)"
+    )
     parser.add_argument("--tmpdir", help="folder for temporary files")
     parser.add_argument("--quiet", action="store_true", help="errors only")
     parser.add_argument("--debug", action="store_true", help="all messages and tracebacks")
-    parser.add_argument("--parallel", type=int, default=1, metavar="N", help="executions at a time (default: 1)")
+    parser.add_argument(
+        "--parallel", type=int, default=1, metavar="N", help="executions at a time (default: 1)"
+    )
     parser.add_argument("--validate", action="store_true", help="check the document and run nothing")
     parser.add_argument("--leave-tmpdir", action="store_true", help="keep the work directories")
     parser.add_argument("--eval-timeout", type=float, metavar="S", help="seconds an expression may run")
@@ -180,7 +188,8 @@ def _parser() -> argparse.ArgumentParser:
         "--server",
         metavar="URL",
         default=os.environ.get("CHRONOS_SERVER"),
-        help="run through the scheduler and workers of the CHRONOS at URL (login: CHRONOS_USERNAME, CHRONOS_PASSWORD)",
+        help="run through the scheduler and workers of the CHRONOS at URL "
+        "(login: CHRONOS_USERNAME, CHRONOS_PASSWORD)",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser

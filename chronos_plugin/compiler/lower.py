@@ -160,7 +160,8 @@ class _Lowering:
         own = plain(tool)
         sources = {p["id"]: Source(None, short_name(p["id"]), p["type"]) for p in own["inputs"]}
         results = {
-            f"{inner}/{short_name(p['id'])}": Source(name, short_name(p["id"]), p["type"]) for p in own["outputs"]
+            f"{inner}/{short_name(p['id'])}": Source(name, short_name(p["id"]), p["type"])
+            for p in own["outputs"]
         }
         step = Step(
             inputs=[
@@ -244,7 +245,7 @@ class _Lowering:
         if sources is None:
             sources = _workflow_sources(cast("Workflow", process))
         own = len(process.tool.get("requirements", []))
-        return Scope(
+        return Scope(  # noqa: S604 - the process without its steps, no shell of an operating system
             shell={
                 "class": "Workflow",
                 "id": tool["id"],
@@ -334,7 +335,8 @@ def _workflow_sources(workflow: Workflow) -> dict[str, Source]:
 
 
 def _parameter(parameter: Mapping[str, Any]) -> dict[str, Any]:
-    return plain({k: v for k, v in parameter.items() if k not in ("_tool_entry", "inputBinding", "outputBinding")})
+    kept = {k: v for k, v in parameter.items() if k not in ("_tool_entry", "inputBinding", "outputBinding")}
+    return dict(plain(kept))
 
 
 def _in_order(workflow: Workflow, by_id: Mapping[str, WorkflowStep]) -> Iterator[WorkflowStep]:
@@ -365,9 +367,10 @@ def _contains_scatter(workflow: Workflow) -> bool:
     for step in workflow.steps:
         if "scatter" in step.tool:
             return True
-        if step.embedded_tool.tool["class"] == "Workflow" and not step.tool.get("loop"):
-            if _contains_scatter(cast("Workflow", step.embedded_tool)):
-                return True
+        inner = step.embedded_tool
+        runs_steps = inner.tool["class"] == "Workflow" and not step.tool.get("loop")
+        if runs_steps and _contains_scatter(cast("Workflow", inner)):
+            return True
     return False
 
 

@@ -113,8 +113,7 @@ class Specification:
             path=tuple(value["path"]),
             metadata=value["metadata"],
             schemas=value["schemas"],
-            step=step
-            and Step(**{**step, "sources": _sources(step), "scatter": tuple(step["scatter"])}),
+            step=step and Step(**{**step, "sources": _sources(step), "scatter": tuple(step["scatter"])}),
             scope=scope and Scope(**{**scope, "sources": _sources(scope)}),
         )
 

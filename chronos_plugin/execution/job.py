@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -131,7 +130,9 @@ def _names_a_tool(path: str) -> bool:
 
 
 def _from_arguments(arguments: Sequence[str], document: CompiledDocument) -> dict[str, Any]:
-    parser = argparse.ArgumentParser(prog=document.file.name, add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser = argparse.ArgumentParser(
+        prog=document.file.name, add_help=False, allow_abbrev=False, exit_on_error=False
+    )
     here = Path.cwd()
     kinds: dict[str, str] = {}
     for parameter in document.graph.inputs:
@@ -157,7 +158,9 @@ def _from_arguments(arguments: Sequence[str], document: CompiledDocument) -> dic
             if kind in ("integer", "number"):
                 return int(text) if kind == "integer" else float(text)
         except ValueError as error:
-            raise InputInvalid(f"--{name} {text}: write a{'n' if kind == 'integer' else ''} {kind}") from error
+            raise InputInvalid(
+                f"--{name} {text}: write a{'n' if kind == 'integer' else ''} {kind}"
+            ) from error
         if kind in ("file", "directory"):
             return {"class": kind.capitalize(), "location": locate(text, here)}
         return text

@@ -55,7 +55,9 @@ def join(
 def scattered(step: Step, linked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the values at a scattered step's inputs for each element, in order."""
     arrays = [linked[uri] for uri in step.scatter]
-    combinations = zip(*arrays, strict=True) if step.scatter_method == "dotproduct" else itertools.product(*arrays)
+    combinations = (
+        zip(*arrays, strict=True) if step.scatter_method == "dotproduct" else itertools.product(*arrays)
+    )
     for values in combinations:
         yield {**linked, **dict(zip(step.scatter, values, strict=True))}
 

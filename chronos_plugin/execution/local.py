@@ -18,7 +18,8 @@ from chronos_plugin.execution.run import Run
 
 log = logging.getLogger("chronos.run")
 Progress = Callable[[Task, str, int, int], None]
-"""Called with a task, its state (``running``, ``success``, ``skipped``, ``failed``), instances ended, instances."""
+"""Called with a task, its state (``running``, ``success``, ``skipped``, ``failed``), how many instances
+ended, and how many there are."""
 
 
 @dataclass
@@ -37,7 +38,9 @@ class LocalRun:
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def execute(self, given: Mapping[str, Any], requirements: list[Any], output_folder: Path) -> dict[str, Any]:
+    def execute(
+        self, given: Mapping[str, Any], requirements: list[Any], output_folder: Path
+    ) -> dict[str, Any]:
         """Run to the end and return the published output object.
 
         Raises:

@@ -73,7 +73,13 @@ class ToolProcesses:
             stdout: Any = files.enter_context(open(stdout_path, "wb")) if stdout_path else uncaptured
             stderr: Any = files.enter_context(open(stderr_path, "wb")) if stderr_path else uncaptured
             child = subprocess.Popen(
-                commands, stdin=stdin, stdout=stdout, stderr=stderr, env=dict(env), cwd=cwd, start_new_session=True
+                commands,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env=dict(env),
+                cwd=cwd,
+                start_new_session=True,
             )
         self._running.add(child.pid)
         timer = self._watch(child.pid, timelimit)

@@ -49,10 +49,9 @@ def publish(outputs: dict[str, Any], folder: Path, owned: Path) -> dict[str, Any
         def moved(entry: dict[str, Any]) -> None:
             target = mapper.mapper(entry["location"])[1]
             entry["location"] = _uri(target)
-            if "contents" in entry:
-                del entry["contents"]
+            entry.pop("contents", None)
             if entry["class"] == "File":
-                compute_checksums(access, entry)
+                compute_checksums(access, entry)  # type: ignore[arg-type]
             entry["location"] = _uri(str(folder) + target[len(str(staging)) :])
             entry["basename"] = os.path.basename(target)
             for derived in ("path", "nameroot", "nameext", "dirname"):

@@ -96,7 +96,9 @@ def complete_inputs(
     from cwltool.errors import WorkflowException
     from schema_salad.exceptions import ValidationException
 
-    context = _loading_context(specification, scope.requirements, scope.own_from, scope.hints, run.extra_requirements)
+    context = _loading_context(
+        specification, scope.requirements, scope.own_from, scope.hints, run.extra_requirements
+    )
     shell = make_process(scope.shell, context)
     runtime = _runtime_context(run.options, run.store.root, ToolProcesses())
     runtime.toplevel = toplevel
@@ -119,7 +121,9 @@ def _run_to_end(
     run: Run, specification: Specification, step: Step, inputs: dict[str, Any], runtime: RuntimeContext
 ) -> tuple[dict[str, Any], str]:
     """Drive the jobs that the process yields; return its output object and status."""
-    context = _loading_context(specification, step.requirements, step.own_from, step.hints, run.extra_requirements)
+    context = _loading_context(
+        specification, step.requirements, step.own_from, step.hints, run.extra_requirements
+    )
     final: list[tuple[dict[str, Any], str]] = []
 
     def receive(outputs: Any, status: str) -> None:
@@ -157,7 +161,9 @@ def _decimal(value: Any) -> Any:
     return value
 
 
-def _loop_jobs(step: Step, context: LoadingContext, inputs: dict[str, Any], receive: Any, runtime: RuntimeContext) -> Any:
+def _loop_jobs(
+    step: Step, context: LoadingContext, inputs: dict[str, Any], receive: Any, runtime: RuntimeContext
+) -> Any:
     """Return the jobs of a step with ``loop`` (CWL v1.3): its iterations, one after the other."""
     from cwltool.workflow import WorkflowStep
     from cwltool.workflow_job import WorkflowJobLoopStep, WorkflowJobStep
@@ -273,7 +279,7 @@ def _failure(status: str, processes: ToolProcesses, work: Path) -> StepFailed:
     code = processes.exit_code
     if processes.cancelled:
         return StepFailed("cancelled", exit_code=code)
-    for captured in _captured(processes, work):
+    for captured in _captured(work):
         log.warning("last lines of %s:\n%s", captured.name, _tail(captured))
     if processes.timed_out:
         reason = "took longer than its ToolTimeLimit and was stopped"
@@ -289,14 +295,14 @@ def _failure(status: str, processes: ToolProcesses, work: Path) -> StepFailed:
     return kind(f"the tool {reason}", exit_code=code)
 
 
-def _captured(processes: ToolProcesses, work: Path) -> list[Path]:
+def _captured(work: Path) -> list[Path]:
     """Return the files that hold what the tool said, where it captures its standard error."""
     folder = work / "out"
     try:
         entries = [Path(e.path) for e in os.scandir(folder) if e.is_file() and "err" in e.name.lower()]
     except OSError:
         return []
-    return sorted(path for path in entries if 0 < path.stat().st_size)[:2]
+    return sorted(path for path in entries if path.stat().st_size > 0)[:2]
 
 
 def _tail(path: Path) -> str:

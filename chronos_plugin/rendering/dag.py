@@ -110,12 +110,15 @@ class _Rendering:
         makers = [task, *(t for t in graph.tasks if t.over == task.id)]
         needed = {t.id for t in makers}
         for maker in makers:
-            needed.update({maker.over} if maker.expands else ())
+            if maker.expands and maker.over is not None:
+                needed.add(maker.over)
             name = maker.group
             while name is not None:
-                needed.add(groups[name].over)
-                name = groups[name].parent
-        return {t for t in needed if t is not None}
+                group = groups[name]
+                if group.over is not None:
+                    needed.add(group.over)
+                name = group.parent
+        return needed
 
     def _ensure_group(self, group_id: str | None, pending: Mapping[str, Group]) -> None:
         if group_id is None or group_id in self._groups:
@@ -147,9 +150,13 @@ class _Rendering:
         }
         match task.kind:
             case TaskKind.INPUTS:
-                return CwlInputsOperator(**common, task_display_name="inputs", doc_md=_inputs_doc(self._document))
+                return CwlInputsOperator(
+                    **common, task_display_name="inputs", doc_md=_inputs_doc(self._document)
+                )
             case TaskKind.OUTPUTS:
-                return CwlOutputsOperator(**common, task_display_name="outputs", doc_md=_outputs_doc(self._document))
+                return CwlOutputsOperator(
+                    **common, task_display_name="outputs", doc_md=_outputs_doc(self._document)
+                )
             case TaskKind.SCATTER:
                 name = f"{task.step[-1]} (scatter)"
                 return CwlScatterOperator(**common, task_display_name=name, doc_md=task.doc)

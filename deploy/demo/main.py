@@ -1,4 +1,4 @@
-"""``make demo``: start an installation, run the demo workflow in it, show what came out, stay until Ctrl-C."""
+"""``make demo``: start an installation, run the demo workflow, show what came out, stay until Ctrl-C."""
 
 from __future__ import annotations
 

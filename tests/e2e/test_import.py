@@ -49,7 +49,9 @@ def test_a_dropped_file_is_seen_within_30_seconds(airflow: Installation) -> None
 def _errors(airflow: Installation, names: set[str]) -> dict[str, str]:
     deadline = time.monotonic() + 60
     while True:
-        found = {str(e["filename"]).rsplit("/", 1)[-1]: str(e["stack_trace"]) for e in airflow.api.import_errors()}
+        found = {
+            str(e["filename"]).rsplit("/", 1)[-1]: str(e["stack_trace"]) for e in airflow.api.import_errors()
+        }
         if names <= set(found):
             return found
         assert time.monotonic() < deadline, f"only {sorted(found)}"

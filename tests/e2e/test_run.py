@@ -72,7 +72,9 @@ def test_wrong_value_is_refused_before_the_run(airflow: Installation, add: Calla
     assert "names" in str(caught.value)
 
 
-def test_marking_failed_kills_the_tool(airflow: Installation, add: Callable[[str], None], tmp_path: Path) -> None:
+def test_marking_failed_kills_the_tool(
+    airflow: Installation, add: Callable[[str], None], tmp_path: Path
+) -> None:
     mark = tmp_path / "pid"
     add("sleeping")
     run_id = airflow.api.trigger("sleeping", {"mark": str(mark)})

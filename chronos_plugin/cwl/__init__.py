@@ -1,0 +1,1 @@
+"""The CWL language: reading, checking and loading documents; expressions. No Airflow."""

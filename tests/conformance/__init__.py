@@ -1,0 +1,1 @@
+"""The harness by which the CWL conformance suite judges a runner."""
