@@ -14,9 +14,9 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from chronos_plugin import settings
-from chronos_plugin.errors import CwlError, InputInvalid, StepFailed
+from chronos_plugin.errors import ChronosError, CwlError, InputInvalid, StepFailed
 from chronos_plugin.execution.process import ToolProcesses
-from chronos_plugin.execution.store import Key, RunStore, run_folder
+from chronos_plugin.execution.store import Key, RunStore, run_folder, write_json
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -80,7 +80,8 @@ class CwlInputsOperator(CwlOperator):
         given = {name: value for name, value in given.items() if value is not None or name in configuration}
         try:
             completed = open_run(run, given, list(configuration.get("cwl:requirements") or []))
-        except InputInvalid as error:
+        except (InputInvalid, StepFailed) as error:
+            _record(run, self.task_id, error)
             # No retry mends a wrong input.
             raise AirflowFailException(str(error)) from error
         self.log.info("run folder: %s", run.store.root)
@@ -95,9 +96,11 @@ class CwlScatterOperator(CwlOperator):
         from chronos_plugin.execution.tasks import lay_out_scatter
 
         task = self._cwl_task()
+        run = self._run(context)
         try:
-            instances, elements, skipped = lay_out_scatter(self._run(context), task)
-        except StepFailed as error:
+            instances, elements, skipped = lay_out_scatter(run, task)
+        except (InputInvalid, StepFailed) as error:
+            _record(run, self.task_id, error)
             raise AirflowFailException(str(error)) from error
         self.log.info(
             "%d elements: %d to run in %d task instances, %d skipped by when",
@@ -150,8 +153,12 @@ class CwlStepOperator(CwlOperator):
         self._processes = ToolProcesses()
         try:
             result = run_step(run, key, self._processes)
-        except CwlError as error:
+        except (CwlError, InputInvalid) as error:
+            _record(run, self.task_id, error)
             raise AirflowFailException(str(error)) from error
+        except StepFailed as error:
+            _record(run, self.task_id, error)
+            raise
         usage = result.get("usage")
         if usage and result["command"]:
             self.log.info(
@@ -195,6 +202,12 @@ def resolve_reference(value: Any) -> Any:
     if isinstance(value, Mapping) and "chronos:file" in value:
         return json.loads(Path(value["chronos:file"]).read_bytes())
     return value
+
+
+def _record(run: Run, task_id: str, error: ChronosError) -> None:
+    """Keep an error with the run, for those who follow it from outside."""
+    kind = error.kind if isinstance(error, CwlError) else type(error).__name__
+    write_json(run.store.root / "error.json", {"kind": kind, "task": task_id, "message": str(error)})
 
 
 def _label(run: Run, keys: list[Key]) -> str:

@@ -2,9 +2,114 @@
 
 from __future__ import annotations
 
-from airflow.cli.cli_config import CLICommand
+import argparse
+
+from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
+
+_FILE = Arg(("file",), metavar="FILE", help="CWL document, or document#process")
+_JSON = Arg(("--json",), help="print JSON", action="store_true")
+_SERVER = Arg(
+    ("--server",),
+    metavar="URL",
+    help="the running CHRONOS (default: $CHRONOS_SERVER, else [api] base_url of this installation)",
+)
 
 
 def get_commands() -> list[CLICommand]:
     """Return the command group (called by Airflow for each ``airflow`` command line)."""
-    return []
+    return [
+        GroupCommand(
+            name="chronos",
+            help="Compile, check, deploy and run CWL documents",
+            subcommands=[*_document_commands(), *_run_commands()],
+        )
+    ]
+
+
+def _document_commands() -> list[ActionCommand]:
+    return [
+        _command(
+            "validate",
+            "Check CWL documents",
+            "airflow chronos validate dags/",
+            Arg(("paths",), metavar="PATH", nargs="+", help="CWL documents, or folders of them"),
+            _JSON,
+        ),
+        _command(
+            "compile",
+            "Show the tasks that a document becomes",
+            "airflow chronos compile dags/chain.cwl",
+            _FILE,
+            _JSON,
+        ),
+        _command(
+            "graph",
+            "Draw the tasks that a document becomes",
+            "airflow chronos graph dags/chain.cwl --format dot -o chain.dot",
+            _FILE,
+            Arg(("--format",), choices=("tree", "mermaid", "dot"), default="tree", help="default: tree"),
+            Arg(("-o", "--output"), metavar="FILE", help="write to a file"),
+        ),
+        _command(
+            "inputs-template",
+            "Print an input object to fill in",
+            "airflow chronos inputs-template dags/chain.cwl > job.yaml",
+            _FILE,
+            Arg(("--json",), help="print the JSON Schema of the inputs", action="store_true"),
+        ),
+    ]
+
+
+def _run_commands() -> list[ActionCommand]:
+    return [
+        _command(
+            "run",
+            "Run a document through the scheduler, or here",
+            "airflow chronos run dags/chain.cwl job.yaml --outdir results",
+            _FILE,
+            Arg(("job",), metavar="JOB", nargs="?", help="input object in YAML or JSON"),
+            Arg(
+                ("inputs",), metavar="--NAME VALUE", nargs=argparse.REMAINDER, help="inputs, after a lone --"
+            ),
+            Arg(("--outdir",), default=".", help="folder for output files (default: the current one)"),
+            Arg(("--local",), help="run in this process, without the scheduler", action="store_true"),
+            Arg(("--quiet",), help="no progress", action="store_true"),
+            _SERVER,
+        ),
+        _command(
+            "outputs",
+            "Show the output object of a run",
+            "airflow chronos outputs swot_coverage",
+            Arg(("dag_id",), metavar="DAG_ID", help="id of the DAG"),
+            Arg(("run_id",), metavar="RUN_ID", nargs="?", help="id of the run (default: the latest)"),
+            _JSON,
+        ),
+        _command(
+            "deploy",
+            "Send a document to a running CHRONOS",
+            "airflow chronos deploy chain.cwl --name chain",
+            _FILE,
+            Arg(("--name",), help="id of the DAG (default: from the file's name and content)"),
+            Arg(("--dry-run",), help="check on the server, and change nothing", action="store_true"),
+            _JSON,
+            _SERVER,
+        ),
+        _command(
+            "withdraw",
+            "Remove a deployed document; its runs and outputs stay",
+            "airflow chronos withdraw chain",
+            Arg(("name",), metavar="NAME", help="id of the DAG"),
+            _SERVER,
+        ),
+    ]
+
+
+def _command(name: str, help_text: str, example: str, *arguments: Arg) -> ActionCommand:
+    function = name.replace("-", "_")
+    return ActionCommand(
+        name=name,
+        help=help_text,
+        description=f"{help_text}. For example: {example}",
+        func=lazy_load_command(f"chronos_plugin.cli.commands.{function}"),
+        args=arguments,
+    )

@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_here(options: argparse.Namespace, job_arguments: list[str]) -> dict[str, Any] | None:
     """Compile and run in this process; return the output object (None after ``--validate``)."""
+    from chronos_plugin.cli.delivery import deliver
     from chronos_plugin.compiler.compile import compile_file
     from chronos_plugin.cwl import library
     from chronos_plugin.execution.job import load_job
@@ -91,41 +92,14 @@ def run_here(options: argparse.Namespace, job_arguments: list[str]) -> dict[str,
     local = LocalRun(run, parallel=options.parallel, progress=None if options.quiet else _report)
     previous = signal.signal(signal.SIGTERM, lambda *_: local.cancel())
     try:
-        values = job.values(document)
+        values = job.values(lambda: {p.name: p.schema for p in document.graph.inputs})
         staged = root / "published"
         outputs = local.execute(values, job.requirements, staged)
-        return _deliver(outputs, staged, Path(options.outdir))
+        return deliver(outputs, Path(options.outdir), move=True)
     finally:
         signal.signal(signal.SIGTERM, previous)
         if not options.leave_tmpdir:
             shutil.rmtree(root, ignore_errors=True)
-
-
-def _deliver(outputs: dict[str, Any], staged: Path, folder: Path) -> dict[str, Any]:
-    """Move published files into an output folder that may hold other things already."""
-    from cwltool.process import relocateOutputs
-    from cwltool.stdfsaccess import StdFsAccess
-
-    folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    delivered = relocateOutputs(
-        outputs, str(folder), {str(staged)}, "move", StdFsAccess(""), compute_checksum=False
-    )
-    from cwltool.utils import visit_class
-
-    def with_path(entry: dict[str, Any]) -> None:
-        entry["path"] = (
-            entry["location"].removeprefix("file://") if "%" not in entry["location"] else _unquoted(entry)
-        )
-
-    visit_class(delivered, ("File", "Directory"), with_path)
-    return dict(delivered)
-
-
-def _unquoted(entry: dict[str, Any]) -> str:
-    from urllib.parse import unquote, urlsplit
-
-    return unquote(urlsplit(entry["location"]).path)
 
 
 def _engine(options: argparse.Namespace, configured: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableSequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from chronos_plugin.compiler import wishes
@@ -203,7 +203,8 @@ class _Lowering:
         """Add the task that publishes and return all."""
         self.tasks.append(Task(id=OUTPUTS_TASK, kind=TaskKind.OUTPUTS, upstream=leaves))
         tool = self.root.tool
-        inputs, outputs = parameters(plain(tool["inputs"]), self._schema_defs()), []
+        written = sorted(tool["inputs"], key=_line)
+        inputs, outputs = parameters(plain(written), self._schema_defs()), []
         for output in plain(tool["outputs"]):
             outputs.append(
                 Parameter(
@@ -219,7 +220,7 @@ class _Lowering:
             cwl_version=str(self.metadata.get(_ORIGINAL_VERSION, self.metadata.get("cwlVersion", ""))),
             inputs=tuple(inputs),
             outputs=tuple(outputs),
-            tasks=tuple(self.tasks),
+            tasks=tuple(_reduced(self.tasks)),
             groups=tuple(self.groups),
             label=tool.get("label"),
             doc=_text(plain(tool.get("doc"))),
@@ -341,7 +342,7 @@ def _parameter(parameter: Mapping[str, Any]) -> dict[str, Any]:
 
 def _in_order(workflow: Workflow, by_id: Mapping[str, WorkflowStep]) -> Iterator[WorkflowStep]:
     """Yield the steps in the document's order, but none before the steps that it needs."""
-    waiting = [str(step["id"]) for step in workflow.tool["steps"]]
+    waiting = [str(step["id"]) for step in sorted(workflow.tool["steps"], key=_line)]
     finished: set[str] = set()
     while waiting:
         for index, step_id in enumerate(waiting):
@@ -352,6 +353,25 @@ def _in_order(workflow: Workflow, by_id: Mapping[str, WorkflowStep]) -> Iterator
                 break
         else:
             raise CwlInvalid("steps wait for each other: " + ", ".join(short_name(s) for s in waiting))
+
+
+def _line(node: Any) -> int:
+    """Return the line of a node; cwltool gives maps in the order of their keys, not as written."""
+    line = getattr(getattr(node, "lc", None), "line", None)
+    return line if isinstance(line, int) else 0
+
+
+def _reduced(tasks: list[Task]) -> Iterator[Task]:
+    """Yield the tasks without the upstream that other upstream implies."""
+    before: dict[str, set[str]] = {}
+    for task in tasks:
+        implied = set().union(*(before[u] for u in task.upstream))
+        kept = tuple(u for u in task.upstream if u not in implied or (task.expands and u == task.over))
+        before[task.id] = implied | set(task.upstream)
+        if task.over is not None:
+            # Its group follows the scatter task, where it does not do so itself.
+            before[task.id] |= before[task.over] | {task.over}
+        yield replace(task, upstream=kept)
 
 
 def _check_names(workflow: Workflow) -> None:

@@ -1,7 +1,8 @@
 """What to say about fields, types, classes and versions that the CWL schema refuses.
 
 Each function answers one statement of the CWL library, told by a pattern; the advice on links
-between steps and on references to files is in :mod:`chronos_plugin.cwl.advice_links`.
+between steps is in :mod:`chronos_plugin.cwl.advice_links`, that on references to files in
+:mod:`chronos_plugin.cwl.advice_files`.
 """
 
 from __future__ import annotations
@@ -9,95 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chronos_plugin.cwl.findings import Finding
-from chronos_plugin.cwl.places import Case, closest, listed
-from chronos_plugin.cwl.source import Node
-from chronos_plugin.errors import SourceLocation
+from chronos_plugin.cwl.places import Case, closest, listed, nodes
+from chronos_plugin.cwl.vocabulary import (
+    CLASSES,
+    FIELD_SINCE,
+    FIELD_WORDS,
+    HOW_TO_ADD,
+    REQUIREMENTS,
+    TYPE_WORDS,
+    TYPES,
+    VERSIONS,
+)
 
-VERSIONS = ("v1.0", "v1.1", "v1.2", "v1.3.0-dev1")
-CLASSES = ("Workflow", "CommandLineTool", "ExpressionTool", "Operation")
-TYPES = ("string", "int", "long", "float", "double", "boolean", "File", "Directory", "Any", "null")
-TYPES += ("array", "record", "enum", "stdin", "stdout", "stderr")
-REQUIREMENTS = {
-    "InlineJavascriptRequirement": "v1.0",
-    "SchemaDefRequirement": "v1.0",
-    "DockerRequirement": "v1.0",
-    "SoftwareRequirement": "v1.0",
-    "InitialWorkDirRequirement": "v1.0",
-    "EnvVarRequirement": "v1.0",
-    "ShellCommandRequirement": "v1.0",
-    "ResourceRequirement": "v1.0",
-    "SubworkflowFeatureRequirement": "v1.0",
-    "ScatterFeatureRequirement": "v1.0",
-    "MultipleInputFeatureRequirement": "v1.0",
-    "StepInputExpressionRequirement": "v1.0",
-    "LoadListingRequirement": "v1.1",
-    "WorkReuse": "v1.1",
-    "NetworkAccess": "v1.1",
-    "InplaceUpdateRequirement": "v1.1",
-    "ToolTimeLimit": "v1.1",
-}
-_FIELD_SINCE = {
-    "when": "v1.2",
-    "pickValue": "v1.2",
-    "intent": "v1.2",
-    "loadListing": "v1.1",
-    "loop": "v1.3.0-dev1",
-    "outputMethod": "v1.3.0-dev1",
-}
-_TYPE_WORDS = {
-    "str": "string",
-    "text": "string",
-    "char": "string",
-    "integer": "int",
-    "number": "double",
-    "real": "double",
-    "decimal": "double",
-    "bool": "boolean",
-    "path": "File",
-    "folder": "Directory",
-    "dir": "Directory",
-    "list": "string[]",
-    "dict": "record",
-    "object": "record",
-    "none": "null",
-}
-_FIELD_WORDS = {
-    "inputs": "in",
-    "input": "in",
-    "outputs": "out",
-    "output": "out",
-    "command": "baseCommand",
-    "cmd": "baseCommand",
-    "args": "arguments",
-    "description": "doc",
-    "name": "id",
-    "tool": "run",
-    "from": "source",
-    "condition": "when",
-    "if": "when",
-    "choices": "symbols",
-    "values": "symbols",
-    "names": "symbols",
-    "image": "dockerPull",
-}
-_MISSING = {
-    "inputs": "add `inputs: {}`, or list the inputs there",
-    "outputs": "add `outputs: {}`, or list the outputs there",
-    "steps": "add `steps: {}`, or list the steps there",
-    "in": "add `in: {}`, or say there what each input of the tool gets",
-    "out": "add `out: []`, or name there the outputs of the tool that are used",
-    "run": "add `run: tool.cwl`, the file of the step's tool",
-    "type": "add a type, such as `type: File`",
-    "items": "say what the list holds: `items: string`; or write `type: string[]`",
-    "symbols": "list the allowed words: `symbols: [first, second]`",
-    "pattern": "write `pattern: .bai`",
-    "expression": "add `expression: $(…)`, which returns the outputs as an object",
-    "types": "add `types:` with the list of type definitions",
-    "listing": "add `listing:` with the files to put into the work directory",
-    "envDef": "add `envDef: {NAME: value}`",
-}
+if TYPE_CHECKING:
+    from chronos_plugin.cwl.source import Node
+    from chronos_plugin.errors import SourceLocation
 
 
 @dataclass(frozen=True)
@@ -111,17 +41,25 @@ class Advice:
 
 
 Rule = Callable[[Case, Finding, "re.Match[str]"], Advice | None]
-RULES: list[tuple[re.Pattern[str], Rule]] = []
 
 
-def rule(pattern: str) -> Callable[[Rule], Rule]:
-    """Register a function for the findings whose text matches ``pattern``; the first to answer wins."""
+class RuleBook:
+    """The rules of one module: patterns for what the library says, and the functions that answer."""
 
-    def register(function: Rule) -> Rule:
-        RULES.append((re.compile(pattern, re.DOTALL), function))
-        return function
+    def __init__(self) -> None:
+        self.entries: list[tuple[re.Pattern[str], Rule]] = []
 
-    return register
+    def __call__(self, pattern: str) -> Callable[[Rule], Rule]:
+        """Register a function for the findings whose text matches ``pattern``; the first to answer wins."""
+
+        def register(function: Rule) -> Rule:
+            self.entries.append((re.compile(pattern, re.DOTALL), function))
+            return function
+
+        return register
+
+
+rule = RuleBook()
 
 
 def here(case: Case, finding: Finding, *texts: str) -> SourceLocation:
@@ -179,7 +117,9 @@ def _development(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
 def _no_class(case: Case, finding: Finding, _match: re.Match[str]) -> Advice:
     if "hints" in finding.text:
         place = case.location(finding.file, finding.line, finding.column)
-        return Advice("a hint does not say its class", "write `- class: ResourceRequirement`, for instance", place)
+        return Advice(
+            "a hint does not say its class", "write `- class: ResourceRequirement`, for instance", place
+        )
     document = case.document(finding.file)
     fields = {name.text for name, _ in document.pairs} if document else set()
     signs = {"steps": "Workflow", "baseCommand": "CommandLineTool", "arguments": "CommandLineTool"}
@@ -220,8 +160,6 @@ def _requirement(case: Case, finding: Finding, uri: str, word: str) -> Advice:
 
 
 def _scalars(case: Case, finding: Finding) -> list[Node]:
-    from chronos_plugin.cwl.places import nodes
-
     return [node for node in nodes(case.document(finding.file)) if node.kind == "text"]
 
 
@@ -235,7 +173,7 @@ def _missing(case: Case, finding: Finding, match: re.Match[str]) -> Advice | Non
             return Advice("`outputs` must be a mapping or a list", "write `outputs: {name: File}`", place)
     owner = case.label(finding.file, finding.line, finding.column)
     place = case.location(finding.file, finding.line, finding.column)
-    suggestion = _MISSING.get(field, f"add `{field}:`")
+    suggestion = HOW_TO_ADD.get(field, f"add `{field}:`")
     return Advice(said(owner, f"the field `{field}` is missing"), suggestion, place)
 
 
@@ -243,7 +181,7 @@ def _missing(case: Case, finding: Finding, match: re.Match[str]) -> Advice | Non
 def _unknown_field(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     word, allowed = match.group(1), re.findall(r"'([^']+)'", match.group(2))
     place = case.location(finding.file, finding.line, finding.column)
-    since = _FIELD_SINCE.get(word)
+    since = FIELD_SINCE.get(word)
     version = case.version(finding.file)
     if since and version < since:
         return Advice(
@@ -257,12 +195,12 @@ def _unknown_field(case: Case, finding: Finding, match: re.Match[str]) -> Advice
         )
     better = better_field(word, allowed)
     suggestion = f"did you mean `{better}`?" if better else f"the fields here are {listed(allowed)}"
-    return Advice(f"`{word}` is no field here", suggestion, place)
+    return Advice(f"`{word}` is not a field here", suggestion, place)
 
 
 def better_field(word: str, allowed: list[str]) -> str | None:
     """Return the allowed field that an unknown one probably stands for."""
-    synonym = _FIELD_WORDS.get(word.lower())
+    synonym = FIELD_WORDS.get(word.lower())
     return synonym if synonym in allowed else closest(word, allowed)
 
 
@@ -270,7 +208,7 @@ def better_field(word: str, allowed: list[str]) -> str | None:
 def _type(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     word = match.group(1)
     bare = word.rstrip("?[]")
-    better = _TYPE_WORDS.get(bare.lower()) or closest(bare, TYPES)
+    better = TYPE_WORDS.get(bare.lower()) or closest(bare, TYPES)
     suggestion = f"did you mean `{better}`?" if better else f"the types are {listed(TYPES, 20)}"
     place = here(case, finding, word, f"{bare}?", f"{bare}[]", f"{bare}[]?", bare)
     return Advice(f"`{bare}` is no type", suggestion, place)
@@ -282,7 +220,9 @@ def _word(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     return _no_choice(case, finding, word, allowed)
 
 
-@rule(r"^Field '(scatterMethod|linkMerge|pickValue|outputMethod|loadListing)' contains undefined reference to '(.+)'")
+@rule(
+    r"^Field '(scatterMethod|linkMerge|pickValue|outputMethod|loadListing)' contains undefined reference to '(.+)'"
+)
 def _vocabulary(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     allowed = {
         "scatterMethod": ["dotproduct", "nested_crossproduct", "flat_crossproduct"],
@@ -308,7 +248,7 @@ _PLAIN_WORDS = {
     "ScalarInt": "a number",
     "float": "a number",
     "int": "a number",
-    "bool": "true or false",
+    "bool": "`true` or `false`",
     "NoneType": "empty",
     "str": "text",
 }
@@ -319,6 +259,11 @@ def _wrong_kind(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     found = _PLAIN_WORDS.get(match.group(1), "text" if match.group(1).endswith("String") else match.group(1))
     expected = _plain_type(match.group(2))
     suggestion = f"write {expected}"
+    value = case.value_at(finding.file, finding.line, finding.column)
+    if value is not None and value.kind == "text" and value.text and expected.startswith("a list"):
+        suggestion = f"write `{_field_name(finding)}: [{value.text}]`"
+    if _field_name(finding) == "secondaryFiles" and case.version(finding.file) == "v1.0":
+        suggestion = "write the pattern alone, such as `.bai`; `{pattern: …}` needs `cwlVersion: v1.1`"
     requirements = [name for name in REQUIREMENTS if name in match.group(2)]
     if len(requirements) > 2:
         name = case.label(finding.file, finding.line, finding.column) or requirements[0]
@@ -326,12 +271,23 @@ def _wrong_kind(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     return _value(case, finding, f"is {found}, but must be {expected}", suggestion)
 
 
-@rule(r"^the value None is not a list, expected list of (\w+)|^is not a dict\. Expected an? (\w+) object")
+@rule(r"^the value (.*) is not a list, expected list of|^is not a dict\. Expected an? (\w+) object")
 def _not_a_list(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     if match.group(2):
         return _value(case, finding, f"must be a mapping ({match.group(2)})", "write its fields, one a line")
-    field = _field_name(finding)
-    return _value(case, finding, "is empty", f"write `{field or 'field'}: []`, or list its members")
+    field = _field_name(finding) or "field"
+    if match.group(1) == "None":
+        return _value(case, finding, "is empty", f"write `{field}: []`, or list its members")
+    return _value(case, finding, "must be a list", f"write `{field}: […]`")
+
+
+@rule(r"^'(\w+)' field is (\w+), expected string, list, or a dict|^(\w+) not found: (None)$")
+def _not_text(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
+    field, kind = (match.group(1), match.group(2)) if match.group(1) else (match.group(3), "NoneType")
+    value = case.value_at(finding.file, finding.line, finding.column)
+    place = case.at(finding.file, value) if value else case.location(finding.file, finding.line, finding.column)
+    found = f"is {_PLAIN_WORDS.get(kind, kind)}"
+    return Advice(f"`{field}` {found}, but must be text", f"write `{field}: name`, in quotes if need be", place)
 
 
 @rule(r"^value '(.*)' does not contain an expression in the form")
@@ -348,7 +304,10 @@ def _not_a_number(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     kinds |= {"boolean": "`true` or `false`", "string": "text", "null": "empty"}
     wanted = kinds[match.group(2)]
     shown = f", not `{word}`" if word and word != "the value" else ""
-    advice = _value(case, finding, f"must be {wanted}{shown}", f"write {wanted}")
+    suggestion = f"write {wanted}"
+    if re.fullmatch(r"\d*\.\d+", word) and case.version(finding.file) in ("v1.0", "v1.1"):
+        suggestion = f"write {wanted}; fractions need `cwlVersion: v1.2`"
+    advice = _value(case, finding, f"must be {wanted}{shown}", suggestion)
     return Advice(advice.message, advice.suggestion, here(case, finding, word) if word else advice.place)
 
 
@@ -365,10 +324,10 @@ def _value(case: Case, finding: Finding, what: str, suggestion: str) -> Advice:
 
 
 def _plain_type(text: str) -> str:
-    parts = [part for part in text.split(" or ") if part != "null"]
     words = {"string": "text", "int": "a whole number", "boolean": "true or false", "Expression": "an expression"}
-    plain = []
-    for part in parts:
-        inner = re.match(r"array of <(.+)>", part)
-        plain.append(f"a list of {words.get(inner.group(1), inner.group(1))}" if inner else words.get(part, part))
-    return " or ".join(dict.fromkeys(plain))
+    many = {"string": "text", "int": "whole numbers"}
+    inner = re.search(r"array of <(.+)>", text)
+    plain = [words.get(part, part) for part in re.sub(r"(?: or )?array of <.+>", "", text).split(" or ")]
+    if inner:
+        plain.append(f"a list of {many[inner.group(1)]}" if inner.group(1) in many else "a list")
+    return " or ".join(dict.fromkeys(part for part in plain if part not in ("", "null")))

@@ -1,18 +1,21 @@
-"""What to say about links between steps, scatter, and references to other files."""
+"""What to say about links between steps, about scatter, and about values that stand in each other's way."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from chronos_plugin.cwl.advice import Advice, here, reference_name, rule, said
-from chronos_plugin.cwl.findings import Finding, local_path
+from chronos_plugin.cwl.advice import Advice, RuleBook, here, reference_name, said
 from chronos_plugin.cwl.places import Case, Step, closest, listed, processes
-from chronos_plugin.cwl.references import find_references
-from chronos_plugin.cwl.source import Node, display_name, read_source
-from chronos_plugin.errors import CwlError, SourceLocation
+
+if TYPE_CHECKING:
+    from chronos_plugin.cwl.findings import Finding
+    from chronos_plugin.cwl.source import Node
+    from chronos_plugin.errors import SourceLocation
+
+rule = RuleBook()
 
 SCATTER = "ScatterFeatureRequirement"
 SUBWORKFLOW = "SubworkflowFeatureRequirement"
@@ -63,7 +66,9 @@ def _scatter_input(case: Case, finding: Finding, match: re.Match[str]) -> Advice
 
 def _scattered(step: Step) -> list[str]:
     scatter = step.node.get("scatter")
-    return [item.text for item in scatter.items or [scatter]] if scatter is not None else []
+    if scatter is None:
+        return []
+    return [scatter.text] if scatter.kind == "text" else [item.text for item in scatter.items]
 
 
 def _in_names(step: Step) -> list[str]:
@@ -73,20 +78,26 @@ def _in_names(step: Step) -> list[str]:
 
 @rule(r"^Workflow contains scatter but ScatterFeatureRequirement")
 def _scatter_requirement(case: Case, finding: Finding, _match: re.Match[str]) -> Advice:
-    found = _step_place(case, finding, "scatter", lambda step: _lacks(step, SCATTER) and bool(_scattered(step)))
+    found = _step_place(
+        case, finding, "scatter", lambda step: _lacks(step, SCATTER) and bool(_scattered(step))
+    )
     return Advice(
         said(found[0], "`scatter` needs ScatterFeatureRequirement"), add_requirement(SCATTER), found[1]
     )
 
 
+def _open_scatter(step: Step) -> bool:
+    return step.node.get("scatter") is not None and step.node.get("scatterMethod") is None
+
+
 @rule(r"^Must specify scatterMethod")
 def _scatter_method(case: Case, finding: Finding, _match: re.Match[str]) -> Advice:
-    name, place = _step_place(
-        case,
-        finding,
-        "scatter",
-        lambda step: len(_scattered(step)) > 1 and step.node.get("scatterMethod") is None,
-    )
+    def is_open(step: Step) -> bool:
+        return len(_scattered(step)) != 1 and _open_scatter(step)
+
+    name, place = _step_place(case, finding, "scatter", is_open)
+    if any(step.name == name and is_open(step) and not _scattered(step) for step in case.steps()):
+        return Advice(said(name, "`scatter` names no input"), "name one, such as `scatter: image`", place)
     return Advice(
         said(name, "a scatter over several inputs must say how to combine them"),
         "add `scatterMethod: dotproduct` (or nested_crossproduct, flat_crossproduct)",
@@ -127,35 +138,55 @@ def _lacks(step: Step, requirement: str) -> bool:
     return not any(requirement == name for part in declared if part is not None for name, _ in part.entries())
 
 
-def _step_place(case: Case, finding: Finding, field: str, wanted: Callable[[Step], bool]) -> tuple[str, SourceLocation]:
+def _step_place(
+    case: Case, finding: Finding, field: str, wanted: Callable[[Step], bool]
+) -> tuple[str, SourceLocation]:
     for step in case.steps():
         if wanted(step):
             return step.name, case.at(step.file, step.node.key(field) or step.node)
     return "", case.location(finding.file, finding.line, finding.column)
 
 
+_SINK = re.compile(
+    r"with sink '(.+?)' of type (.+?)(?: pickValue is: (\w+))?(?: source has linkMerge method (\w+))?$"
+)
+
+
 @rule(r"^Source '(.+?)' of type (.+?) is incompatible")
-def _types(case: Case, finding: Finding, match: re.Match[str]) -> Advice | None:
-    after = [finding, *case.findings[case.findings.index(finding) + 1 :]]
-    for sink in after:
-        to = re.search(r"with sink '(.+?)' of type (.+?)(?: source has linkMerge.*)?$", sink.text)
-        if to:
-            place = case.location(sink.file, sink.line, sink.column)
-            name, target = to.group(1), type_name(to.group(2))
-            source, given = match.group(1), type_name(match.group(2))
-            step = _step_at(case, sink)
-            return Advice(
-                f"`{source}` is `{given}`, but `{name}` takes `{target}`",
-                _convert(source, given, name, target, step),
-                place,
-            )
-    return None
+def _types(case: Case, _finding: Finding, _match: re.Match[str]) -> Advice | None:
+    pairs = list(_mismatches(case))
+    if not pairs:
+        return None
+    # cwltool shuffles the steps, and with them the order of what it reports.
+    sink, source, given, to = min(pairs, key=lambda pair: (str(pair[0].file), pair[0].line or 0))
+    name, target = to.group(1), type_name(to.group(2))
+    step = _step_at(case, sink)
+    message = f"`{source}` is `{given}`, but `{name}` takes `{target}`"
+    if to.group(3) == "all_non_null" and not target.endswith("[]"):
+        suggestion = (
+            f"`pickValue: all_non_null` gives a list: make `{name}` a `{target}[]`, or pick `first_non_null`"
+        )
+    else:
+        suggestion = _convert(source, given, name, target, step)
+    return Advice(message, suggestion, case.location(sink.file, sink.line, sink.column))
+
+
+def _mismatches(case: Case) -> Iterator[tuple[Finding, str, str, re.Match[str]]]:
+    """Yield the finding about each sink, with the name and type of its source and what it takes."""
+    source = None
+    for finding in case.findings:
+        source = re.match(r"Source '(.+?)' of type (.+?) is incompatible", finding.text) or source
+        sink = _SINK.search(finding.text)
+        if source and sink:
+            yield finding, source.group(1), type_name(source.group(2)), sink
 
 
 def _convert(source: str, given: str, name: str, target: str, step: Step | None) -> str:
     if target == f"{given}[]":
         if step and name in _scattered(step):
-            return f"a scatter over `{name}` needs a list: make `{source}` a `{target}`, or remove the `scatter`"
+            return (
+                f"a scatter over `{name}` needs a list: make `{source}` a `{target}`, or remove the `scatter`"
+            )
         return f"make `{source}` a `{target}`, or `{name}` a `{given}`"
     if given == f"{target}[]":
         if step:
@@ -180,20 +211,21 @@ def _step_at(case: Case, finding: Finding) -> Step | None:
 def type_name(text: str) -> str:
     """Return how people write a CWL type that is given as JSON: ``string[]``, ``File?``."""
     try:
-        return _short_type(json.loads(text))
+        return short_type(json.loads(text))
     except ValueError:
         return text.strip('"')
 
 
-def _short_type(value: object) -> str:
+def short_type(value: object) -> str:
+    """Return how people write a loaded CWL type."""
     if isinstance(value, str):
         return reference_name(value)
     if isinstance(value, dict):
         if value.get("type") == "array":
-            return f"{_short_type(value.get('items'))}[]"
-        return _short_type(value.get("name") or value.get("type"))
+            return f"{short_type(value.get('items'))}[]"
+        return short_type(value.get("name") or value.get("type"))
     if isinstance(value, list):
-        parts = [_short_type(part) for part in value if part != "null"]
+        parts = [short_type(part) for part in value if part != "null"]
         return " or ".join(parts) + ("?" if "null" in value else "")
     return str(value)
 
@@ -231,7 +263,11 @@ def _step_output(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
 def _circle(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     first = re.findall(r"\[(.+?)\]", match.group(1))[0]
     names = [reference_name(uri) for uri in re.findall(r"'([^']+)'", first)]
-    step = next((step for step in case.steps() if step.name == names[0]), None)
+    step = next((step for step in case.steps() if step.name in names), None)
+    if step:
+        # cwltool starts at any step of the ring; start where the reader does.
+        at = names.index(step.name)
+        names = names[at:] + names[:at]
     place = case.at(step.file, step.node.key("in")) if step else case.location(finding.file)
     ring = " → ".join(f"`{name}`" for name in [*names, names[0]])
     return Advice(
@@ -239,113 +275,6 @@ def _circle(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
         "remove one of the links, so that some step can run first",
         place,
     )
-
-
-@rule(r"^Field 'run' contains undefined reference to '(.+)'|^(?:Error reading .*?)?\[Errno 2\].*?: '(.+?)'")
-def _no_file(case: Case, finding: Finding, match: re.Match[str]) -> Advice | None:
-    uri = match.group(1) or match.group(2)
-    if not uri.startswith(("file:", "/")):
-        return _remote(case, uri)
-    name = Path(str(local_path(uri.partition("#")[0]))).name
-    errors = case.bundle.errors if case.bundle else ()
-    error = next((error for error in errors if name in error.message), None)
-    if error is None or error.location is None:
-        return None
-    place = error.location
-    path = case.file.parent / place.file
-    return Advice(error.message, error.suggestion or "", case.location(path, place.line, place.column))
-
-
-@rule(r"^(\S+): documents are read from the bundle only")
-def _network(case: Case, _finding: Finding, match: re.Match[str]) -> Advice | None:
-    return _remote(case, match.group(1))
-
-
-def _remote(case: Case, uri: str) -> Advice:
-    found = case.bundle.remote if case.bundle else ()
-    for path, document in case.documents():
-        for reference in found:
-            node = case.near(path, reference.line, reference.column, reference.text)
-            if document is not None and node is not None and uri.startswith(reference.text.partition("#")[0]):
-                return _not_read(reference.text, case.at(path, node))
-    return _not_read(uri, case.location(case.file))
-
-
-def _not_read(name: str, place: SourceLocation) -> Advice:
-    return Advice(
-        f"`{name}`: documents are not read from the network",
-        "put a copy beside the workflow and write its path",
-        place,
-        unsupported=True,
-    )
-
-
-@rule(r"^Reference '(.*?)' (?:not found in file|is not in the index)")
-def _no_fragment(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
-    word = match.group(1).rpartition("#")[2]
-    for step in case.steps():
-        run = step.node.get("run")
-        if run is not None and run.text.rpartition("#")[2] == word:
-            name = run.text.partition("#")[0]
-            target = case.document((step.file.parent / name).resolve() if name else step.file)
-            graph = target.get("$graph") if target else None
-            choices = [item.word("id").lstrip("#") for item in graph.items] if graph is not None else []
-            better = closest(word, choices)
-            known = f"its `$graph` has {listed(choices)}" if choices else "put the processes under `$graph:` with an `id` each"
-            return Advice(
-                f"`run: {run.text}`: the file has no process of that id",
-                f"did you mean `{name}#{better}`?" if better else known,
-                case.at(step.file, run),
-            )
-    return Advice(f"there is no process `#{word}`", "check the `id` after the `#`", case.location(finding.file))
-
-
-@rule(r"^Tool file contains graph of multiple objects, must specify one of (.*)")
-def _no_main(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
-    document = case.document(finding.file)
-    place = case.at(finding.file, document.key("$graph") if document else None)
-    names = [name.strip().lstrip("#") for name in match.group(1).split(",")]
-    return Advice(
-        f"none of the processes under `$graph` ({listed(names)}) is the main one",
-        "write `id: main` for the process that is to run",
-        place,
-    )
-
-
-@rule(r"maximum recursion depth exceeded|Detected infinite")
-def _recursion(case: Case, finding: Finding, _match: re.Match[str]) -> Advice:
-    ring = _ring(case, case.file, [])
-    if not ring:
-        return Advice(
-            "the document is nested too deeply", "split it into files", case.location(finding.file or case.file)
-        )
-    names = [display_name(path, case.root) for path, _ in ring]
-    story = f"`{names[0]}` runs " + ", which runs ".join(f"`{name}`" for name in [*names[1:], names[0]])
-    return Advice(
-        f"{story}: a workflow cannot contain itself",
-        "remove one of these `run:` lines; for repetition use `scatter`, or `loop` of CWL v1.3",
-        ring[0][1],
-    )
-
-
-def _ring(case: Case, path: Path, trail: list[tuple[Path, SourceLocation]]) -> list[tuple[Path, SourceLocation]]:
-    """Return the files that run each other in a ring, each with the place of its reference."""
-    try:
-        references = find_references(read_source(path, root=None), path)
-    except CwlError:
-        return []
-    for reference in references:
-        target = reference.target_path
-        if reference.kind not in ("run", "import") or target is None:
-            continue
-        step = (path, case.location(path, reference.line, reference.column))
-        files = [file for file, _ in trail] + [path]
-        if target in files and (target != path or "#" not in reference.text):
-            return [*trail, step][files.index(target) :]
-        found = _ring(case, target, [*trail, step]) if target not in files else []
-        if found:
-            return found
-    return []
 
 
 @rule(r"^Not allowed to specify (\w+)(?: path)? when using (\w+)(?: type)? shortcut")

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from chronos_plugin.cwl import advice, advice_links
+from chronos_plugin.cwl import advice, advice_files, advice_links
 from chronos_plugin.cwl.findings import Finding, chain, gather, local_path
 from chronos_plugin.cwl.places import Case
 from chronos_plugin.cwl.shape import check_shape
@@ -21,9 +21,7 @@ from chronos_plugin.cwl.source import check_yaml, display_name, read_source
 from chronos_plugin.cwl.syntax import explain
 from chronos_plugin.errors import CwlError, CwlInvalid, CwlUnsupported, SourceLocation
 
-RULES = advice.RULES
-# Named so that its rules are registered.
-LINK_RULES = advice_links
+RULES = (*advice.rule.entries, *advice_links.rule.entries, *advice_files.rule.entries)
 
 _MAX_DETAIL_LINES = 40
 _MAX_DETAIL_WIDTH = 300

@@ -25,7 +25,9 @@ def install() -> None:
     class QuickJSEngine(sandboxjs.NodeJSEngine):
         """Evaluates each expression in a context of its own."""
 
-        def eval(self, scan: Any, jslib: str = "", timeout: float = DEFAULT_TIMEOUT, **_: Any) -> Any:
+        def eval(  # type: ignore[override]
+            self, scan: Any, jslib: str = "", timeout: float = DEFAULT_TIMEOUT, **_: Any
+        ) -> Any:
             source = _stringified(scan, jslib)
             context = quickjs.Context()
             context.set_memory_limit(int(_limits["memory"]))
@@ -53,5 +55,6 @@ def _explain(message: str, source: str) -> str:
     if "interrupted" in first:
         first = f"stopped after {_limits['timeout']:g} s (option expression_timeout of [chronos])"
     if "out of memory" in first:
-        first = f"needs more than {_limits['memory'] / (1 << 20):g} MiB (option expression_memory of [chronos])"
+        mebibytes = _limits["memory"] / (1 << 20)
+        first = f"needs more than {mebibytes:g} MiB (option expression_memory of [chronos])"
     return f"JavaScript: {first}\nin: {source[-500:]}"

@@ -52,7 +52,10 @@ class Finding:
 
 
 def local_path(name: str | None) -> Path | None:
-    """Return the path that a library's name for a file stands for: a URI, or relative to the working folder."""
+    """Return the path that a library's name for a file stands for.
+
+    It is a URI, or a path relative to the working folder.
+    """
     if not name:
         return None
     if name.startswith("file:"):
@@ -78,12 +81,14 @@ def gather(error: BaseException) -> list[Finding]:
     groups: list[list[Finding]] = []
     subject: Path | None = None
     for current in chain(error):
+        named = _SUBJECT.search(str(current))
+        if named and current.__cause__ is not None:
+            # The rest of its text is that of its cause, wrapped.
+            subject = local_path(named.group(1).partition("#")[0])
+            continue
         tree: Any = current
         found = list(_of_tree(tree, ())) if hasattr(current, "leaves") else list(_of_text(str(current)))
         groups.append([_complete(item, subject, current) for item in found])
-        named = _SUBJECT.search(str(current))
-        if named:
-            subject = local_path(named.group(1).partition("#")[0])
     findings: dict[str, Finding] = {}
     for finding in (item for group in reversed(groups) for item in group):
         known = findings.get(finding.text)

@@ -41,7 +41,9 @@ def prepare() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def loading_context(*, enable_dev: bool = True, on_read: Callable[[Path], None] | None = None) -> LoadingContext:
+def loading_context(
+    *, enable_dev: bool = True, on_read: Callable[[Path], None] | None = None
+) -> LoadingContext:
     """Return a context that loads strictly, from files only.
 
     Args:
@@ -53,7 +55,7 @@ def loading_context(*, enable_dev: bool = True, on_read: Callable[[Path], None] 
 
     from chronos_plugin.cwl.fetch import fetcher
 
-    context = LoadingContext(
+    return LoadingContext(
         {
             "strict": True,
             "do_validate": True,
@@ -63,7 +65,6 @@ def loading_context(*, enable_dev: bool = True, on_read: Callable[[Path], None] 
             "fetcher_constructor": fetcher(on_read),
         }
     )
-    return context
 
 
 def load_process(uri: str, context: LoadingContext) -> Process:

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from chronos_plugin.cwl.findings import Finding
 from chronos_plugin.cwl.references import Bundle, collect_bundle
 from chronos_plugin.cwl.source import Node, compose, display_name, read_source
 from chronos_plugin.errors import CwlError, SourceLocation
+
+if TYPE_CHECKING:
+    from chronos_plugin.cwl.findings import Finding
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,15 @@ class Case:
             return None
 
     def documents(self) -> Iterator[tuple[Path, Node]]:
-        """Yield the document and every other CWL file of its bundle."""
-        files = self.bundle.files if self.bundle else (self.file,)
-        for path in files:
-            node = self.document(path) if path.suffix not in (".js", ".txt") else None
+        """Yield the document and every other CWL file of its bundle, as far as they are mappings."""
+        for path in self.bundle.documents if self.bundle else (self.file,):
+            node = self.document(path)
             if node is not None and node.kind == "map":
                 yield path, node
 
-    def location(self, path: Path | None, line: int | None = None, column: int | None = None) -> SourceLocation:
+    def location(
+        self, path: Path | None, line: int | None = None, column: int | None = None
+    ) -> SourceLocation:
         """Return a place in a file as messages show it."""
         return SourceLocation(display_name(path or self.file, self.root), line, column)
 
@@ -98,6 +102,14 @@ class Case:
                 if name and name not in ("id", "class", "cwlVersion"):
                     return name.lstrip("#")
         return ""
+
+    def value_at(self, path: Path | None, line: int | None, column: int | None) -> Node | None:
+        """Return the value of the field whose name starts at a place."""
+        for node in nodes(self.document(path)):
+            for name, value in node.pairs:
+                if (name.line, name.column) == (line, column):
+                    return value
+        return None
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps of every workflow in the bundle, the document's first."""

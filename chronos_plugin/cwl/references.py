@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 _DIRECTIVES = {"$import": "import", "$include": "include", "$mixin": "mixin"}
+_FILES = {"File": "file", "Directory": "directory"}
+_DATA_FIELDS = ("default", "listing")
 _DOCUMENTS = ("run", "import", "mixin")
 _STEP_FIELDS = {"run", "in", "out"}
 _SEARCH_LIMIT = 5000
@@ -67,6 +69,7 @@ class Bundle:
         root_file: The document, absolute.
         base: The folder that all of it lies under.
         files: Absolute paths of the files, the document first.
+        documents: Those of the files that are read as CWL or YAML.
         directories: Absolute paths of folders that are needed whole.
         remote: References that no local file answers.
         errors: What is missing or unreadable, each at the place that refers to it.
@@ -75,6 +78,7 @@ class Bundle:
     root_file: Path
     base: Path
     files: tuple[Path, ...]
+    documents: tuple[Path, ...]
     directories: tuple[Path, ...]
     remote: tuple[Reference, ...]
     errors: tuple[CwlInvalid, ...]
@@ -126,26 +130,21 @@ class _References:
             self.field(node, name.text, value, role)
 
     def field(self, node: Node, field: str, value: Node, role: str) -> None:
-        if field in _DIRECTIVES:
-            self.add(_DIRECTIVES[field], field, value)
+        kind = _DIRECTIVES.get(field) or ("run" if field == "run" and role == "step" else "")
+        if role == "data" and field in ("location", "path"):
+            kind = _FILES.get(node.word("class"), "")
+        if kind and value.kind == "text":
+            self.add(kind, field, value)
         elif field == "$schemas":
             for item in value.items or [value]:
                 self.add("schemas", field, item)
-        elif field == "run" and role == "step" and value.kind == "text":
-            self.add("run", field, value)
-        elif field in ("location", "path") and role == "data":
-            kind = node.word("class").lower()
-            if kind in ("file", "directory"):
-                self.add(kind, field, value)
-        elif field in ("default", "listing"):
-            self.visit(value, "data")
         elif field == "steps" and role == "process":
             for child in value.children():
                 self.visit(child, "step")
         else:
             if field == "secondaryFiles":
                 self.patterns.update(_patterns(value))
-            self.visit(value, "data" if role == "data" else "process")
+            self.visit(value, "data" if role == "data" or field in _DATA_FIELDS else "process")
 
     def add(self, kind: str, field: str, value: Node) -> None:
         text = value.text.strip()
@@ -183,6 +182,7 @@ def collect_bundle(root_file: Path) -> Bundle:
         root_file=start,
         base=Path(os.path.commonpath(parents)),
         files=tuple(walk.files),
+        documents=tuple(path for path, kind in walk.files.items() if kind in _DOCUMENTS),
         directories=tuple(walk.directories),
         remote=tuple(walk.remote),
         errors=tuple(walk.errors),

@@ -135,7 +135,7 @@ class _Scan:
     """What the text of one file says; ``wanted`` is the ``chronos:DAG`` hint's word, None without one."""
 
     candidate: bool
-    targets: frozenset[str] = frozenset()
+    targets: frozenset[Path] = frozenset()
     wanted: bool | None = None
 
 
@@ -157,8 +157,8 @@ def root_documents(directory: Path, files: Iterable[Path], *, max_bytes: int = M
     """
     paths = [Path(os.path.normpath(os.path.abspath(directory / file))) for file in files]
     scans = {path: _scan(path, directory, max_bytes) for path in paths}
-    links = {path: {target for target in _targets(path, scans[path]) if target in scans} for path in scans}
-    named = set().union(*links.values()) if links else set()
+    links = {path: {target for target in scan.targets if target in scans} for path, scan in scans.items()}
+    named = set().union(*links.values())
     roots = {path for path in scans if path not in named}
     covered = _reachable(roots, links)
     for path in paths:
@@ -172,8 +172,8 @@ def _wanted(scan: _Scan, is_root: bool) -> bool:
     return scan.wanted if scan.wanted is not None else is_root and scan.candidate
 
 
-def _targets(path: Path, scan: _Scan) -> Iterator[Path]:
-    for text in scan.targets:
+def _targets(path: Path, data: bytes) -> Iterator[Path]:
+    for text in find_run_targets(data):
         target = resolve_target(path, text)
         if target is not None and target != path:
             yield target
@@ -212,7 +212,7 @@ def _read(path: Path, directory: Path, max_bytes: int) -> _Scan:
         return _Scan(candidate=True)
     return _Scan(
         candidate=sniff_class(data) not in _NO_WORKFLOW,
-        targets=frozenset(find_run_targets(data)),
+        targets=frozenset(_targets(path, data)),
         wanted=_hint(data) if _HINT.encode() in data else None,
     )
 

@@ -120,7 +120,9 @@ def read_source(path: Path, *, root: Path | None, max_bytes: int = MAX_BYTES) ->
     except (OSError, RuntimeError, ValueError) as error:
         # RuntimeError: a loop of links before Python 3.13; ValueError: a NUL in the path.
         reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise _refuse(name, f"the file cannot be read: {reason}", "check the file and its permissions") from error
+        raise _refuse(
+            name, f"the file cannot be read: {reason}", "check the file and its permissions"
+        ) from error
     _require_text(data, name)
     return data
 
@@ -192,13 +194,13 @@ def check_yaml(data: bytes, name: str, *, max_nodes: int = MAX_NODES, max_depth:
         raise CwlInvalid(
             f"a CWL document is a mapping, but this is {found}",
             location=SourceLocation(name, root.line if root else 1, root.column if root else 1),
-            suggestion="start with `cwlVersion: v1.2` and `class: Workflow`; put several processes under `$graph:`",
+            suggestion=(
+                "start with `cwlVersion: v1.2` and `class: Workflow`; put several processes under `$graph:`"
+            ),
         )
 
 
-def compose(
-    data: bytes, name: str, *, max_nodes: int = MAX_NODES, max_depth: int = MAX_DEPTH
-) -> Node | None:
+def compose(data: bytes, name: str, *, max_nodes: int = MAX_NODES, max_depth: int = MAX_DEPTH) -> Node | None:
     """Parse one YAML (or JSON) document into nodes with places; None for a document without content.
 
     Built from parser events with a stack of its own: PyYAML's composer recurses in C and a deeply
@@ -335,7 +337,9 @@ class _Builder:
 
     def too_deep(self, at: Any) -> CwlInvalid:
         return self.wrong(
-            at, f"values are nested more than {self.max_depth} deep", "move inner processes to files of their own"
+            at,
+            f"values are nested more than {self.max_depth} deep",
+            "move inner processes to files of their own",
         )
 
     def wrong(self, at: Any, message: str, suggestion: str) -> CwlInvalid:

@@ -196,6 +196,11 @@ def _flow(problem: _Problem) -> _Answer | None:
             from_start=problem.line != problem.start_line,
         )
     close = {"{": "}", "[": "]"}.get(opened, "]")
+    if problem.character in ('"', "'") and not problem.here[: problem.column].strip():
+        return _Answer(
+            "a comma is missing at the end of the line before this one",
+            f"separate the members by `,` and end with `{close}`",
+        )
     if problem.line == problem.start_line:
         return _Answer(
             f"a comma or the closing `{close}` is missing before this point",
@@ -288,7 +293,9 @@ def _indentation(problem: _Problem) -> _Answer | None:
 def _other(problem: _Problem) -> _Answer:
     said = problem.text.splitlines()[0] if problem.text else "unknown problem"
     context = f" {problem.context}" if problem.context else ""
-    return _Answer(f"this is not YAML{context}: {said}", "check quotes, indentation and brackets near this place")
+    return _Answer(
+        f"this is not YAML{context}: {said}", "check quotes, indentation and brackets near this place"
+    )
 
 
 _RULES: tuple[Callable[[_Problem], _Answer | None], ...] = (

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from chronos_plugin.compiler.compile import CompiledDocument
 from chronos_plugin.cwl.yaml import load_yaml
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.execution.inputs import locate
@@ -35,15 +34,18 @@ class Job:
     arguments: list[str]
     requirements: list[Any]
 
-    def values(self, document: CompiledDocument) -> dict[str, Any]:
-        """Return the input object; arguments are read by the types of ``document``'s inputs.
+    def values(self, schemas: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the input object.
+
+        Args:
+            schemas: Gives the JSON Schemas of the inputs by name; asked only if there are arguments.
 
         Raises:
             InputInvalid: If an argument names no input or is no value of its type.
         """
         values = dict(self.loaded or {})
         if self.arguments:
-            values.update(_from_arguments(self.arguments, document))
+            values.update(_from_arguments(self.arguments, schemas()))
         return values
 
 
@@ -129,25 +131,23 @@ def _names_a_tool(path: str) -> bool:
         return False
 
 
-def _from_arguments(arguments: Sequence[str], document: CompiledDocument) -> dict[str, Any]:
-    parser = argparse.ArgumentParser(
-        prog=document.file.name, add_help=False, allow_abbrev=False, exit_on_error=False
-    )
+def _from_arguments(arguments: Sequence[str], schemas: Mapping[str, Any]) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(prog="inputs", add_help=False, allow_abbrev=False, exit_on_error=False)
     here = Path.cwd()
     kinds: dict[str, str] = {}
-    for parameter in document.graph.inputs:
-        kinds[parameter.name] = _kind(parameter.schema)
-        nargs = "*" if "array" in _listed(parameter.schema.get("type")) else None
-        if kinds[parameter.name] == "boolean" and nargs is None:
-            parser.add_argument(f"--{parameter.name}", action=argparse.BooleanOptionalAction, default=None)
+    for name, schema in schemas.items():
+        kinds[name] = _kind(schema)
+        nargs = "*" if "array" in _listed(schema.get("type")) else None
+        if kinds[name] == "boolean" and nargs is None:
+            parser.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=None)
         else:
-            parser.add_argument(f"--{parameter.name}", nargs=nargs, default=None)
+            parser.add_argument(f"--{name}", nargs=nargs, default=None)
     try:
         found, unknown = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
         raise InputInvalid(str(error)) from error
     if unknown:
-        names = ", ".join(f"--{p.name}" for p in document.graph.inputs)
+        names = ", ".join(f"--{name}" for name in schemas)
         raise InputInvalid(f"unknown argument {unknown[0]}; inputs are: {names or 'none'}")
 
     def convert(name: str, text: Any) -> Any:

@@ -137,7 +137,7 @@ def bundle_folder(settings: Settings) -> Path:
     from airflow.dag_processing.bundles.manager import DagBundlesManager
 
     try:
-        bundle = DagBundlesManager().get_bundle(settings.deploy_bundle)  # type: ignore[no-untyped-call]
+        bundle = DagBundlesManager().get_bundle(settings.deploy_bundle)
     except ValueError as error:
         raise ServiceFailed(f"option deploy_bundle of [chronos]: {error}") from error
     if bundle.supports_versioning:

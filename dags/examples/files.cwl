@@ -48,7 +48,7 @@ steps:
           outputBinding: {glob: image.bil}
   package:
     label: Package
-    doc: Changes its own copy of the image and puts everything into a folder.
+    doc: Changes its own copy of the image inside of a folder.
     in:
       image: prepare/image
       title: title
@@ -66,12 +66,9 @@ steps:
                 title: $(inputs.title)
                 image: $(inputs.image.basename)
                 header: $(inputs.image.secondaryFiles[0].basename)
-      baseCommand: [sh, -c]
-      arguments:
-        - 'printf end >> "product/$1" && cp "$2" product/'
-        - package
-        - $(inputs.image.basename)
-        - $(inputs.image.secondaryFiles[0].path)
+      # The header came along into the folder, because it is a secondary file of the image.
+      baseCommand: [sh, -c, 'printf end >> "product/$1"', package]
+      arguments: [$(inputs.image.basename)]
       inputs:
         image:
           type: File

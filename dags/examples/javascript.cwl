@@ -3,7 +3,7 @@ class: Workflow
 label: JavaScript
 doc: |
   Small computations need no program. `orbit` is an ExpressionTool: all of it is an expression.
-  The input `text` of `report` is made by `valueFrom` out of the other inputs of the step, `expressionLib` holds a
+  The input `text` of `say` is made by `valueFrom` out of the other inputs of the step, `expressionLib` holds a
   function that both steps share, and `${ … }` is a function body where `$( … )` is one expression.
   CWL means ECMAScript 5.1: no arrow functions, no `let`, no template strings.
 requirements:
@@ -43,7 +43,7 @@ steps:
       outputs:
         minutes: double
         revolutions: double
-  report:
+  say:
     label: Report
     doc: Prints what was computed.
     run: tools/print.cwl
@@ -63,4 +63,4 @@ outputs:
     label: Report
     doc: Both figures as a text.
     type: string
-    outputSource: report/printed
+    outputSource: say/printed

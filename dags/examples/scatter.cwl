@@ -2,8 +2,8 @@ cwlVersion: v1.2
 class: Workflow
 label: Scatter
 doc: |
-  One step, many executions. `pairs` takes the first cycle with the first pass, the second with the second
-  (dotproduct); `grid` takes every cycle with every band (nested_crossproduct), so its output is a list of lists.
+  One step, many executions. `pair` takes the first cycle with the first pass, the second with the second
+  (dotproduct); `combine` takes every cycle with every band (nested_crossproduct), so its output is a list of lists.
   Both are tasks that are mapped at run time: change the lists in the trigger form and their number changes.
 requirements:
   ScatterFeatureRequirement: {}
@@ -24,7 +24,7 @@ inputs:
     doc: Names of frequency bands.
     default: [Ka, Ku]
 steps:
-  pairs:
+  pair:
     label: Pairs
     doc: As many executions as the lists are long; they must be equally long.
     run: tools/name.cwl
@@ -34,7 +34,7 @@ steps:
       left: cycles
       right: passes
     out: [name]
-  grid:
+  combine:
     label: Every combination
     doc: Three cycles by two bands are six executions.
     run: tools/name.cwl
@@ -49,9 +49,9 @@ outputs:
     label: Pairs
     doc: One name for each pair.
     type: string[]
-    outputSource: pairs/name
-  grid:
+    outputSource: pair/name
+  combinations:
     label: Every combination
     doc: One list for each cycle, with one name for each band.
     type: {type: array, items: {type: array, items: string}}
-    outputSource: grid/name
+    outputSource: combine/name

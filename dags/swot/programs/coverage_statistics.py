@@ -1,4 +1,4 @@
-"""Sum up a revisit grid: how much of the sea (or of an area without sea) is seen, how often, and the longest wait between two visits."""
+"""Sum up a revisit grid: how much of the sea is seen, how often, and how long a place waits between visits."""
 
 import argparse
 from pathlib import Path
@@ -42,6 +42,7 @@ def summarise(grid: Grid, spacing: float) -> dict[str, Any]:
     gaps, weights = gap[seen], surface[seen]
     return {
         "area_km2": round(float(area.sum())),
+        "cell_km2": round(float(area.mean()), 3),
         "sea_area_km2": round(float(sea.sum())),
         "surface": "sea" if at_sea else "area",
         "observed_share": _share(float(weights.sum()), total),
