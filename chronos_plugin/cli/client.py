@@ -50,7 +50,7 @@ class Client:
             user, password = os.environ.get("CHRONOS_USERNAME"), os.environ.get("CHRONOS_PASSWORD")
             if not user or not password:
                 raise ServiceFailed(
-                    "no login: set CHRONOS_USERNAME and CHRONOS_PASSWORD, or CHRONOS_TOKEN, in the environment"
+                    "no login: set the variables CHRONOS_USERNAME and CHRONOS_PASSWORD, or CHRONOS_TOKEN"
                 )
             answer = self.request("POST", "/auth/token", json={"username": user, "password": password})
             token = str(answer["access_token"])

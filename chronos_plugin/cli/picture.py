@@ -17,9 +17,12 @@ def tree(graph: TaskGraph) -> str:
 
     groups = {group.id: group for group in graph.groups}
     for task in graph.tasks:
-        if task.group not in shown:
-            shown.add(task.group)
-            group = groups[str(task.group)]
+        branch, missing = task.group, []
+        while branch not in shown:
+            shown.add(branch)
+            missing.append(groups[str(branch)])
+            branch = missing[-1].parent
+        for group in reversed(missing):
             each = " (one for each element)" if group.over else ""
             lines.append("  " * depth(group.id) + f"{group.id}/{each}")
         lines.append("  " * (depth(task.group) + 1) + _describe(task))
