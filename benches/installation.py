@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import sys
@@ -15,11 +16,11 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(CHECKOUT / "deploy"))
 
-from demo import configuration, main  # noqa: E402
 from demo.api import Api  # noqa: E402
+from demo.installation import started  # noqa: E402
 from demo.layout import Layout  # noqa: E402
 from demo.lock import RunLock  # noqa: E402
-from demo.processes import ProcessGroup  # noqa: E402
+from demo.processes import Components  # noqa: E402
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -44,19 +45,16 @@ class Installation:
     """
 
     api: Api
-    processes: ProcessGroup
+    processes: Components
+    leader: int
     dags: Path
     home: Path
     address: str
     password: str
 
-    def cpu_seconds(self) -> dict[str, float]:
-        """Return the CPU time used so far by component, ended children included."""
-        return {name: _tree_cpu(leader.pid) for name, leader in self.processes.leaders().items()}
-
     def total_cpu_seconds(self) -> float:
-        """Return the CPU time used so far by all processes."""
-        return sum(self.cpu_seconds().values())
+        """Return the CPU time used so far by all processes, ended ones included."""
+        return _tree_cpu(self.leader)
 
     def wait_for_dag(self, dag_id: str, timeout: float = 90) -> None:
         """Wait until a DAG is known; TimeoutError otherwise."""
@@ -105,8 +103,17 @@ def installation(options: dict[str, str] | None = None, dags: Path | None = None
         before = dict(os.environ)
         os.environ.update(options or {})
         try:
-            with main._installation(layout, lock) as (api, processes, address, keys):
-                yield Installation(api, processes, layout.dags, layout.home, address.public, keys.password)
+            with started(layout, lock) as running:
+                leader = json.loads(layout.lock.read_text())["components"]["components"]["pid"]
+                yield Installation(
+                    running.api,
+                    running.components,
+                    int(leader),
+                    layout.dags,
+                    layout.home,
+                    running.address.public,
+                    running.password,
+                )
         finally:
             os.environ.clear()
             os.environ.update(before)
@@ -136,6 +143,3 @@ def _tree_cpu(root: int) -> float:
         return False
 
     return sum(used for pid, used in times.items() if belongs(pid))
-
-
-__all__ = ["Installation", "configuration", "installation"]

@@ -37,8 +37,9 @@ def prepare() -> None:
     for version in VERSIONS:
         cwltool.process.get_schema(version)
     expressions.install()
-    for name in ("cwltool", "salad", "rdflib.term"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("cwltool").setLevel(logging.WARNING)
+    # It warns of every hint in a namespace of its own, as chronos: is; errors it raises.
+    logging.getLogger("salad").setLevel(logging.ERROR)
 
 
 def loading_context(

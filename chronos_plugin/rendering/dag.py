@@ -130,8 +130,7 @@ class _Rendering:
             elements = DictOfListsExpandInput({"element": self._tasks[group.over].output})
             make = partial(MappedTaskGroup, expand_input=elements)
         made = make(
-            group_id=group_id,
-            prefix_group_id=False,
+            group_id=_local(group_id, group.parent),
             parent_group=self._groups[group.parent],
             dag=self._dag,
             tooltip=_first_line(group.doc) or "",
@@ -143,7 +142,7 @@ class _Rendering:
 
     def _operator(self, task: Task) -> Any:
         common: dict[str, Any] = {
-            "task_id": task.id,
+            "task_id": _local(task.id, task.group),
             "dag": self._dag,
             "task_group": self._groups[task.group],
             "document": self._document,
@@ -187,6 +186,11 @@ class _Rendering:
         if execution.owner:
             arguments["owner"] = execution.owner
         return arguments
+
+
+def _local(name: str, group: str | None) -> str:
+    """Return an id without its group's, which Airflow puts before it again."""
+    return name.removeprefix(f"{group}.") if group else name
 
 
 def _inputs_doc(document: CompiledDocument) -> str:
