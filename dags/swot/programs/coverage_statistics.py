@@ -1,4 +1,4 @@
-"""Sum up a revisit grid: how much of the sea is seen, how often, and how long a place waits between visits."""
+"""Sum up a revisit grid: how much of the sea is seen, how often, and how long places wait between visits."""
 
 import argparse
 from pathlib import Path

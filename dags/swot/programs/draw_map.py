@@ -22,7 +22,15 @@ from raster import Raster, read_raster
 SEA, LAND, COAST, INK, FAINT = "#e9eff3", "#ddd8cd", "#6d675b", "#1d2b36", "#64727d"
 UNSEEN = "#ffffff"
 WIDTH = 12.5  # inches; with 160 dots per inch the picture is 2000 pixels wide
-MARGIN = 0.9  # degrees shown about the area
+HIGHEST = 15.0  # inches
+
+
+def frame(area: Area) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of the map: the area and a margin about it, degrees."""
+    west, south, east, north = area.bounds
+    # At most 0.9 degrees: the land raster reaches 1.5 degrees beyond the area.
+    margin = min(0.9, 0.1 * max(east - west, north - south))
+    return west - margin, south - margin, east + margin, north + margin
 
 
 def colours(most: int) -> ListedColormap:
@@ -102,9 +110,9 @@ def label_passes(axes: Axes, features: list[dict[str, Any]]) -> None:
 
 def finish_axes(axes: Axes, area: Area) -> None:
     """Set limits, true proportions at the middle latitude, graticule and tick labels."""
-    west, south, east, north = area.bounds
-    axes.set_xlim(west - MARGIN, east + MARGIN)
-    axes.set_ylim(south - MARGIN, north + MARGIN)
+    west, south, east, north = frame(area)
+    axes.set_xlim(west, east)
+    axes.set_ylim(south, north)
     axes.set_aspect(1 / np.cos(np.radians((south + north) / 2)))
     axes.set_facecolor(SEA)
     axes.xaxis.set_major_formatter(lambda value, _: degrees(value, "E", "W"))
@@ -117,9 +125,9 @@ def finish_axes(axes: Axes, area: Area) -> None:
 
 def draw(grid: Grid, land: Raster, collection: dict[str, Any], area: Area, summary: dict[str, Any]) -> Figure:
     """Compose the whole figure."""
-    west, south, east, north = area.bounds
+    west, south, east, north = frame(area)
     shrink = np.cos(np.radians((south + north) / 2))
-    height = WIDTH * 0.84 * (north - south + 2 * MARGIN) / (east - west + 2 * MARGIN) / shrink + 1.35
+    height = min(WIDTH * 0.84 * (north - south) / (east - west) / shrink + 1.35, HIGHEST)
     figure = Figure(figsize=(WIDTH, height), dpi=160, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.045, 0.5 / height, 0.84, 1 - 1.35 / height))
@@ -127,6 +135,8 @@ def draw(grid: Grid, land: Raster, collection: dict[str, Any], area: Area, summa
     image = draw_field(axes, grid, summary["most_revisits"], spacing)
     draw_swaths(axes, collection["features"], area)
     draw_land(axes, land)
+    if summary["surface"] != "sea":
+        image.set_zorder(3.5)  # an area without sea: its land is what the statistics are of
     label_passes(axes, collection["features"])
     finish_axes(axes, area)
 
@@ -155,7 +165,7 @@ def texts(summary: dict[str, Any]) -> tuple[str, str, str]:
     cycles = [str(cycle) for cycle in summary["cycles"] if cycle]
     if cycles:
         facts.append(f"cycle {', '.join(cycles)}")
-    facts.append(f"{summary['passes']} passes")
+    facts.append(f"{summary['passes']} {'pass' if summary['passes'] == 1 else 'passes'}")
     facts.append(
         f"{summary['observed_share']:.1%} of the {summary['surface']} seen,"
         f" on average {summary['mean_revisits']:.1f} times"
