@@ -36,7 +36,7 @@ class Parameter:
 
     Attributes:
         name: The parameter's id without the document's part.
-        type: The CWL type in JSON form.
+        type: The CWL type in JSON form, with short names in the place of URIs.
         schema: JSON Schema of an input's value as a user writes it; empty for outputs.
         default: The default as a user would write it, None where there is none.
         has_default: Whether the document states a default.
@@ -89,6 +89,7 @@ class Task:
         expands: Whether this task itself is mapped over ``over`` (else its group is).
         upstream: Ids of tasks that end before this one starts, in a stable order.
         runs: CWL class of what is run (``CommandLineTool`` …); empty where nothing is.
+        file: The document that the step stands in, relative to the root document's folder.
         line: Line of the step in ``file``, counted from 1.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, MutableSequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -17,10 +18,10 @@ from chronos_plugin.compiler.graph import (
     TaskKind,
 )
 from chronos_plugin.compiler.naming import TaskNames, short_name
-from chronos_plugin.compiler.schema import parameters
+from chronos_plugin.compiler.schema import parameters, path_of, readable
 from chronos_plugin.compiler.specification import Path, Scope, Source, Specification, Step
 from chronos_plugin.cwl.library import plain
-from chronos_plugin.errors import CwlInvalid, SourceLocation
+from chronos_plugin.errors import CwlInvalid
 
 if TYPE_CHECKING:
     from cwltool.process import Process
@@ -109,7 +110,7 @@ class _Lowering:
         step_path = (*path, name)
         task_id = self.names.take(name, region.group)
         over, scattered = region.over, "scatter" in step.tool
-        common = {"step": step_path, "group": region.group, **_description(step)}
+        common = {"step": step_path, "group": region.group, **self._description(step)}
         execution = wishes.of_step(step)
         if scattered:
             over = f"{task_id}.scatter"
@@ -209,7 +210,7 @@ class _Lowering:
             outputs.append(
                 Parameter(
                     name=short_name(output["id"]),
-                    type=output["type"],
+                    type=readable(output["type"]),
                     label=output.get("label"),
                     doc=_text(output.get("doc")),
                 )
@@ -228,6 +229,19 @@ class _Lowering:
             dag=wishes.dag_enabled(self.root),
         )
         return Lowered(graph, self.specifications)
+
+    def _description(self, step: WorkflowStep) -> dict[str, Any]:
+        """Return what a person reads about a step, and where it stands, relative to the root document."""
+        run = step.embedded_tool.tool
+        place = getattr(step.tool, "lc", None)
+        file, line = getattr(place, "filename", None), getattr(place, "line", None)
+        folder = os.path.dirname(path_of(str(self.root.tool["id"])))
+        return {
+            "label": step.tool.get("label") or run.get("label"),
+            "doc": _text(plain(step.tool.get("doc") or run.get("doc"))),
+            "file": os.path.relpath(path_of(str(file)), folder) if file else None,
+            "line": None if line is None else line + 1,
+        }
 
     def _schema_defs(self) -> dict[str, Any]:
         requirement, _ = self.root.get_requirement("SchemaDefRequirement")
@@ -392,24 +406,6 @@ def _contains_scatter(workflow: Workflow) -> bool:
         if runs_steps and _contains_scatter(cast("Workflow", inner)):
             return True
     return False
-
-
-def _description(step: WorkflowStep) -> dict[str, Any]:
-    run = step.embedded_tool.tool
-    location = _location(step.tool)
-    return {
-        "label": step.tool.get("label") or run.get("label"),
-        "doc": _text(plain(step.tool.get("doc") or run.get("doc"))),
-        "file": location.file if location else None,
-        "line": location.line if location else None,
-    }
-
-
-def _location(node: Any) -> SourceLocation | None:
-    lc = getattr(node, "lc", None)
-    filename = getattr(lc, "filename", None)
-    line = getattr(lc, "line", None)
-    return SourceLocation(str(filename), None if line is None else line + 1) if filename else None
 
 
 def _own_name(process: Process) -> str:

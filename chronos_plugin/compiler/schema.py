@@ -44,7 +44,7 @@ def json_schema(cwl_type: Any, named_types: Mapping[str, Any] | None = None) -> 
 
 def _parameter(p: Mapping[str, Any], named: Mapping[str, Any]) -> Parameter:
     schema = json_schema(p["type"], named)
-    folder = os.path.dirname(_path_of(str(p["id"]).partition("#")[0]))
+    folder = os.path.dirname(path_of(str(p["id"]).partition("#")[0]))
     has_default = p.get("default") is not None
     default = _as_written(p["default"], folder) if has_default else None
     if has_default:
@@ -53,7 +53,7 @@ def _parameter(p: Mapping[str, Any], named: Mapping[str, Any]) -> Parameter:
     doc = p.get("doc")
     return Parameter(
         name=short_name(p["id"]),
-        type=_readable(p["type"]),
+        type=readable(p["type"]),
         label=p.get("label"),
         doc="\n".join(doc) if isinstance(doc, list) else doc,
         schema=_presented(schema, default),
@@ -149,31 +149,32 @@ def _as_written(value: Any, folder: str) -> Any:
     if value.get("class") in ("File", "Directory"):
         location = str(value.get("location") or value.get("path") or "")
         if location.startswith("file:"):
-            path = os.path.relpath(_path_of(location), folder)
+            path = os.path.relpath(path_of(location), folder)
             if set(value) <= {"class", "location", "path", "basename"}:
                 return path
             value = {**{k: v for k, v in value.items() if k != "path"}, "location": path}
     return {k: _as_written(v, folder) for k, v in value.items()}
 
 
-def _path_of(uri: str) -> str:
+def path_of(uri: str) -> str:
+    """Return the path in a ``file:`` URI, without fragment; anything else as it is."""
     return unquote(urlsplit(uri).path) if uri.startswith("file:") else uri
 
 
-def _readable(cwl_type: Any) -> Any:
+def readable(cwl_type: Any) -> Any:
     """Return a type with short names in the place of URIs."""
     if isinstance(cwl_type, list):
-        return [_readable(t) for t in cwl_type]
+        return [readable(t) for t in cwl_type]
     if isinstance(cwl_type, str):
         return short_name(cwl_type) if "#" in cwl_type else cwl_type
     result = {k: v for k, v in cwl_type.items() if k in ("type", "label", "doc")}
     for key in ("type", "items"):
         if key in cwl_type:
-            result[key] = _readable(cwl_type[key])
+            result[key] = readable(cwl_type[key])
     if "symbols" in cwl_type:
         result["symbols"] = [short_name(str(s)) for s in cwl_type["symbols"]]
     if "fields" in cwl_type:
         result["fields"] = [
-            {"name": short_name(f["name"]), "type": _readable(f["type"])} for f in cwl_type["fields"] or []
+            {"name": short_name(f["name"]), "type": readable(f["type"])} for f in cwl_type["fields"] or []
         ]
     return result

@@ -43,6 +43,8 @@ def as_input_object(
         result[name] = _converted(value, parameter["type"], folder)
     _normalise(result, specification, folder)
     _check_roots(result, run)
+    for name, value in result.items():
+        _check_existence(name, value)
     return result
 
 
@@ -117,6 +119,20 @@ def _check_roots(value: Any, run: Run) -> None:
             )
 
     visit_class(value, _FILES, check)
+
+
+def _check_existence(name: str, value: Any) -> None:
+    """Refuse files that are not there, before anything runs."""
+    if isinstance(value, list):
+        for inner in value:
+            _check_existence(name, inner)
+    elif isinstance(value, dict):
+        location = str(value.get("location") or "")
+        path = unquote(urlsplit(location).path)
+        if value.get("class") in _FILES and location.startswith("file:") and not os.path.exists(path):
+            raise InputInvalid(f"input '{name}': {path} is not there (as the workers see it)")
+        for inner in value.values():
+            _check_existence(name, inner)
 
 
 def _file_kind(cwl_type: Any) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -62,6 +63,9 @@ def execute(
         raise StepFailed(f"{'/'.join(specification.path)} runs nothing")
     library.prepare()
     runtime = _runtime_context(run.options, work, processes)
+    if _only_hinted(step, run.options) and not _engine_answers(run.options.container_engine):
+        log.warning("the container engine does not answer; the image is only a hint: running without it")
+        runtime.use_container = False
     undo = redirect(processes)
     try:
         outputs, status = _run_to_end(run, specification, step, dict(inputs), runtime)
@@ -211,6 +215,24 @@ def _loading_context(
     if specification.schemas:
         context.loader = _ontologies(tuple(specification.schemas))
     return context
+
+
+def _only_hinted(step: Step, options: Options) -> bool:
+    """Return whether a step names an image that it can do without."""
+    if options.container_engine not in ("docker", "podman"):
+        return False
+    required = any(r["class"] == "DockerRequirement" for r in step.requirements)
+    return not required and any(h["class"] == "DockerRequirement" for h in step.hints)
+
+
+@cache
+def _engine_answers(engine: str) -> bool:
+    """Return whether a container engine can be used; asked once in a process."""
+    try:
+        answer = subprocess.run([engine, "version"], capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return answer.returncode == 0
 
 
 @cache
