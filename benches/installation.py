@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import sys
@@ -20,7 +19,7 @@ from demo.api import Api  # noqa: E402
 from demo.installation import started  # noqa: E402
 from demo.layout import Layout  # noqa: E402
 from demo.lock import RunLock  # noqa: E402
-from demo.processes import Components  # noqa: E402
+from demo.processes import ProcessGroup  # noqa: E402
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -45,8 +44,7 @@ class Installation:
     """
 
     api: Api
-    processes: Components
-    leader: int
+    processes: ProcessGroup
     dags: Path
     home: Path
     address: str
@@ -54,7 +52,7 @@ class Installation:
 
     def total_cpu_seconds(self) -> float:
         """Return the CPU time used so far by all processes, ended ones included."""
-        return _tree_cpu(self.leader)
+        return sum(_tree_cpu(leader.pid) for leader in self.processes.leaders().values())
 
     def wait_for_dag(self, dag_id: str, timeout: float = 90) -> None:
         """Wait until a DAG is known; TimeoutError otherwise."""
@@ -104,15 +102,13 @@ def installation(options: dict[str, str] | None = None, dags: Path | None = None
         os.environ.update(options or {})
         try:
             with started(layout, lock) as running:
-                leader = json.loads(layout.lock.read_text())["components"]["components"]["pid"]
                 yield Installation(
                     running.api,
-                    running.components,
-                    int(leader),
+                    running.processes,
                     layout.dags,
                     layout.home,
                     running.address.public,
-                    running.password,
+                    running.keys.password,
                 )
         finally:
             os.environ.clear()

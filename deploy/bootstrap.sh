@@ -6,7 +6,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 profile="${1:-base}"
 venv="${CHRONOS_VENV:-.venv}"
-uv_version="0.13.9"
 
 python=""
 for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
@@ -21,39 +20,51 @@ if [ -z "$python" ]; then
     exit 1
 fi
 
-stamp="$venv/.chronos-stamp-$profile"
+# What the environment as such depends on: its scripts name its folder and its interpreter.
+home="$("$python" -c 'import sys; print(sys.base_prefix, sys.version)') $PWD"
+# What is installed in it.
 wanted="$({
-    "$python" -c 'import sys; print(sys.version)'
+    echo "$home"
     cat requirements/*.txt pyproject.toml setup.cfg deploy/bootstrap.sh
-    pwd
 } | sha256sum)"
-if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && [ -x "$venv/bin/python" ]; then
-    exit 0
-fi
 
-if ! "$python" -c 'import ensurepip' 2>/dev/null; then
-    # Debian keeps it in a package of its own.
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        echo "installing python3-venv, which this Python lacks"
-        apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null
-    else
+# Whatever the base profile has is in the dev profile as well.
+for stamp in "$venv/.chronos-stamp-$profile" "$venv/.chronos-stamp-dev"; do
+    if [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+        exit 0
+    fi
+done
+
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    # Debian keeps them in a package of their own.
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
         echo "This Python cannot make virtual environments: install the package python3-venv." >&2
         exit 1
     fi
+    echo "installing the Debian package python3-venv, which this Python lacks"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
 fi
 
-if [ ! -x "$venv/bin/python" ]; then
+if [ -e "$venv" ] && [ "$(cat "$venv/.chronos-home" 2>/dev/null)" != "$home" ]; then
+    if [ ! -f "$venv/pyvenv.cfg" ] && [ -n "$(ls -A "$venv")" ]; then
+        echo "$venv is not a virtual environment: move it away, or set CHRONOS_VENV to another folder." >&2
+        exit 1
+    fi
+    echo "making $venv anew: it was made by another Python, in another folder, or not to the end"
+    rm -rf "$venv"
+fi
+if [ ! -e "$venv" ]; then
     "$python" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+        --require-hashes --requirement requirements/uv.txt
+    echo "$home" >"$venv/.chronos-home"
 fi
-if ! "$venv/bin/uv" --version 2>/dev/null | grep -q "$uv_version"; then
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$uv_version"
-fi
+
 echo "installing the locked packages into $venv (once)"
-files=(--requirement requirements/base.txt)
-if [ "$profile" = dev ]; then
-    files=(--requirement requirements/dev.txt)
-fi
-"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes --compile-bytecode "${files[@]}"
+rm -f "$venv"/.chronos-stamp-*
+"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes --compile-bytecode \
+    --requirement requirements/uv.txt --requirement "requirements/$profile.txt"
 # Without isolation: the build tool comes from the lock, too.
 "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
-echo "$wanted" >"$stamp"
+echo "$wanted" >"$venv/.chronos-stamp-$profile"

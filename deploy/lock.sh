@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Writes the lock files in requirements/ anew from pyproject.toml; needs .venv (deploy/bootstrap.sh).
+# Usage: deploy/lock.sh [options of `uv pip compile`, such as --upgrade]
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 uv="${UV:-${CHRONOS_VENV:-.venv}/bin/uv}"
 common=(--quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
     --no-annotate --no-header --no-strip-extras)
+"$uv" pip compile "${common[@]}" requirements/uv.in -o requirements/uv.txt
 # setuptools builds the project itself, without a download at that moment.
 "$uv" pip compile "${common[@]}" pyproject.toml requirements/build.in --extra demo -o requirements/base.txt "$@"
 "$uv" pip compile "${common[@]}" pyproject.toml requirements/build.in --extra demo --extra dev \

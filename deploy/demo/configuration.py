@@ -169,5 +169,7 @@ def environment(layout: Layout, inherited: dict[str, str]) -> dict[str, str]:
         NO_PROXY=bypass,
         no_proxy=bypass,
         PYTHONUNBUFFERED="1",
+        # The tools of the workflows are found where CHRONOS is installed.
+        PATH=os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]),
     )
     return kept

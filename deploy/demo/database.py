@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+from typing import Any
 
 
 def main() -> None:
@@ -28,7 +29,8 @@ def main() -> None:
         from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
         with get_application_builder() as builder:
-            manager = builder.sm
+            # The application builder declares the class below the one that it makes.
+            manager: Any = builder.sm
             user = manager.find_user(request["user"])
             if user is None:
                 role = manager.find_role("Admin")

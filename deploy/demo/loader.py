@@ -4,23 +4,24 @@ Each component runs the ordinary command ``airflow <component>``; only the loadi
 each of them two to four seconds of processor time, three times what they need for the rest of their start.
 Nothing of Airflow is patched, and nothing runs before the fork: no thread, no connection, no server.
 
-The process prints one line, ``<component> <status>``, when a component ends, and ends with the last of them.
+The process prints one line, ``<component> <status>``, when a component ends, and ends with the last of them;
+whatever else is printed goes to standard error.
 A SIGTERM is passed on to the components; when this process is killed, the kernel sends them one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import IO, Any, NoReturn
 
 # The log servers of scheduler and triggerer are left out: all logs are on this machine, where the API server
 # reads the files, and the servers would listen on all its addresses.
@@ -40,9 +41,6 @@ _SHARED = (
     "airflow.cli.commands.dag_processor_command",
     "airflow.api_fastapi.execution_api.routes",
 )
-# The API server's module builds the web application, which the server then finds already built.
-_OWN = {"api-server": ("airflow.api_fastapi.main", "airflow.cli.commands.api_server_command")}
-
 _PR_SET_PDEATHSIG = 1
 
 
@@ -52,6 +50,13 @@ def end_with_parent(parent: int) -> None:
     if os.getppid() != parent:
         # It ended before the kernel was told.
         sys.exit(1)
+
+
+def take_stdout() -> IO[str]:
+    """Return standard output for reports, and let everything that is printed go to standard error."""
+    reports = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return reports
 
 
 def load() -> None:
@@ -64,10 +69,41 @@ def load() -> None:
     gc.freeze()
 
 
+async def first_request(app: Any) -> None:
+    """Send the web application a request by which its part for the tasks builds its routes.
+
+    That takes seconds, and the first task would spend them waiting, longer than its patience lasts.
+    """
+    request = {"type": "http.request", "body": b"", "more_body": False}
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/execution/health",
+        "raw_path": b"/execution/health",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 0),
+        "server": ("127.0.0.1", 80),
+    }
+
+    async def receive() -> dict[str, Any]:
+        return request
+
+    async def send(_message: dict[str, Any]) -> None:
+        pass
+
+    await app(scope, receive, send)
+
+
 def run_component(name: str, arguments: Sequence[str]) -> None:
     """Run ``airflow <name> <arguments>`` in this process; return when it ends."""
-    for module in _OWN.get(name, ()):
-        importlib.import_module(module)
+    if name == "api-server":
+        # The module builds the web application, which the server then finds already built.
+        asyncio.run(first_request(importlib.import_module("airflow.api_fastapi.main").app))
     gc.freeze()
     gc.enable()
     sys.argv = ["airflow", name, *arguments]
@@ -77,9 +113,10 @@ def run_component(name: str, arguments: Sequence[str]) -> None:
 def serve(
     components: Mapping[str, Sequence[str]],
     logs: Path,
+    reports: IO[str],
     run: Callable[[str, Sequence[str]], None] = run_component,
 ) -> None:
-    """Run the components, each in a fork and with a log of its own, and report their ends on stdout."""
+    """Run the components, each in a fork and with a log of its own, and report their ends."""
     sys.stdout.flush()
     sys.stderr.flush()
     loader = os.getpid()
@@ -95,6 +132,7 @@ def serve(
     for name, arguments in components.items():
         pid = os.fork()
         if pid == 0:
+            reports.close()
             _become(name, arguments, logs / f"{name}.log", loader, run)
         running[pid] = name
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -102,34 +140,22 @@ def serve(
         pid, status = os.wait()
         name = running.pop(pid, "")
         if name:
-            print(name, os.waitstatus_to_exitcode(status), flush=True)
+            print(name, os.waitstatus_to_exitcode(status), file=reports, flush=True)
 
 
 def _become(
     name: str, arguments: Sequence[str], log: Path, loader: int, run: Callable[[str, Sequence[str]], None]
 ) -> NoReturn:
-    status = 1
-    try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        end_with_parent(loader)
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
-        os.close(descriptor)
-        run(name, arguments)
-        status = 0
-    except SystemExit as ending:
-        status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
-        if isinstance(ending.code, str):
-            print(ending.code, file=sys.stderr)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        # Never back into the loader's code.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    end_with_parent(loader)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    run(name, arguments)
+    # Through the callers to the interpreter's ordinary end, as after the command itself.
+    sys.exit(0)
 
 
 def main() -> None:
@@ -140,8 +166,9 @@ def main() -> None:
     gc.disable()
     logs = Path(sys.argv[1])
     sys.argv = ["airflow"]
+    reports = take_stdout()
     load()
-    serve(COMPONENTS, logs)
+    serve(COMPONENTS, logs, reports)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,9 @@ class RunLock:
             raise AlreadyRunning(_refusal(_read(self._path))) from None
         self._stream = stream
         previous = _read(self._path)
-        self._write(Holder(ProcessId.of(os.getpid()), datetime.now().astimezone().isoformat(timespec="seconds")))
+        self._write(
+            Holder(ProcessId.of(os.getpid()), datetime.now().astimezone().isoformat(timespec="seconds"))
+        )
         return previous
 
     def publish(self, address: str, components: dict[str, ProcessId]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from demo.errors import DemoError
 
@@ -23,17 +24,26 @@ def is_free(port: int) -> bool:
     return not socket.has_ipv6 or _can_bind(socket.AF_INET6, "::", port)
 
 
-def choose(preferred: int, taken: Iterable[int] = ()) -> int:
-    """Return ``preferred``, or the next free port above it that is not in ``taken``.
+@contextlib.contextmanager
+def reserve(preferred: int) -> Iterator[int]:
+    """Yield ``preferred`` or the next free port above it; no other demo gets it before the end.
+
+    A server binds its port seconds after it was chosen. So the choice itself is announced, by a socket name
+    that the kernel forgets with its process, and lives, as ports do, in the network's name space.
 
     Raises:
         DemoError: None of the next ports is free.
     """
-    excluded = frozenset(taken)
     last = min(preferred + TRIED, 65536)
     for port in range(preferred, last):
-        if port not in excluded and is_free(port):
-            return port
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as announcement:
+            try:
+                announcement.bind(f"\0chronos-demo-port-{port}")
+            except OSError:
+                continue
+            if is_free(port):
+                yield port
+                return
     raise DemoError(f"No free port from {preferred} to {last - 1}; stop a server that occupies one of them.")
 
 

@@ -1,12 +1,12 @@
-"""The processes of an installation: start them together, watch them, stop them with all they started."""
+"""The processes of an installation: started together, watched, and stopped with all that they started."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
@@ -16,44 +16,39 @@ from demo.proctable import ProcessId, living, members, send
 GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _KILL_ROUNDS = 5
-
-
-@dataclass(frozen=True)
-class Component:
-    """A program that runs as long as the installation does."""
-
-    name: str
-    command: Sequence[str]
-    log: Path
+_SHOWN_LINES = 20
 
 
 class ProcessGroup:
-    """Components that are started and stopped together, each with a session and a log of its own."""
+    """The components of Airflow, forks of one loader process (see :mod:`demo.loader`) in one session."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, loader: Sequence[str], environment: Mapping[str, str], logs: Path) -> None:
+        self._command = loader
         self._environment = dict(environment)
-        self._folder = folder
-        self._running: dict[str, tuple[Component, subprocess.Popen[bytes]]] = {}
+        self._logs = logs
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said = b""
 
-    def start(self, component: Component) -> None:
-        """Start a component; what it prints goes to its log, which begins anew."""
-        component.log.parent.mkdir(parents=True, exist_ok=True)
-        with component.log.open("wb") as log:
-            process = subprocess.Popen(
-                component.command,
+    def start(self) -> None:
+        """Start the loader, which starts the components."""
+        # The log folder is the loader's first argument, its parent the second.
+        with (self._logs / "loader.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [*self._command, str(self._logs), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self._folder,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=self._logs,
                 env=self._environment,
                 # A session of its own: Ctrl-C reaches the demo only, which then stops everything in order.
                 start_new_session=True,
             )
-        self._running[component.name] = (component, process)
+        if self._process.stdout is not None:
+            os.set_blocking(self._process.stdout.fileno(), False)
 
     def leaders(self) -> dict[str, ProcessId]:
-        """Return the first process of each component."""
-        return {name: ProcessId.of(process.pid) for name, (_, process) in self._running.items()}
+        """Return the process whose session all others belong to, by the name of what it runs."""
+        return {"Airflow": ProcessId.of(self._process.pid)} if self._process is not None else {}
 
     def check(self) -> None:
         """Make sure that every component still runs.
@@ -61,14 +56,17 @@ class ProcessGroup:
         Raises:
             ComponentDied: One ended; the message has the last lines of its log.
         """
-        for component, process in self._running.values():
-            status = process.poll()
-            if status is not None:
-                how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-                last = "\n".join(f"  {line}" for line in tail(component.log, 20)) or "  (its log is empty)"
-                raise ComponentDied(
-                    f"The {component.name} {how}. The last lines of {component.log}:\n{last}"
-                )
+        if self._process is None:
+            return
+        ended = self._process.poll()
+        if self._process.stdout is not None:
+            self._said += self._process.stdout.read() or b""
+        line, complete, _ = self._said.partition(b"\n")
+        if complete:
+            name, _, status = line.decode().rpartition(" ")
+            raise ComponentDied(_obituary(name, int(status), self._logs / f"{name}.log"))
+        if ended is not None:
+            raise ComponentDied(_obituary("loader of the components", ended, self._logs / "loader.log"))
 
     def stop(self, grace: float = GRACE_SECONDS) -> int:
         """End all processes: SIGTERM to the components, SIGKILL to what is left after ``grace`` seconds.
@@ -76,26 +74,27 @@ class ProcessGroup:
         Returns:
             How many processes had to be killed.
         """
+        if self._process is None:
+            return 0
         killed = end(self.leaders().values(), grace)
-        for _, process in self._running.values():
-            process.wait()
-        self._running.clear()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process = None
         return killed
 
 
 def end(leaders: Iterable[ProcessId], grace: float = GRACE_SECONDS) -> int:
     """End the leaders and every process of their sessions or that descends from those.
 
-    The leaders get SIGTERM and end their own children in their own order; then whatever is left gets it,
-    and after ``grace`` seconds in all SIGKILL.
+    The leaders get SIGTERM and end their children in their own order; whatever is left after them gets it
+    too, and after ``grace`` seconds in all SIGKILL.
 
     Returns:
         How many processes had to be killed.
     """
     known = set(leaders)
-    if not known:
-        return 0
-    # Remembered: a process that changed its session is found only while its parents live.
+    # Remembered: a process that left its session is found only while its parents live.
     everyone = known | members(known)
     deadline = time.monotonic() + grace
     send(known, SIGTERM)
@@ -114,11 +113,6 @@ def end(leaders: Iterable[ProcessId], grace: float = GRACE_SECONDS) -> int:
     return len(left)
 
 
-def _wait(processes: Iterable[ProcessId], deadline: float) -> None:
-    while living(processes) and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
-
-
 def tail(path: Path, count: int) -> list[str]:
     """Return the last lines of a text file, none if it cannot be read."""
     try:
@@ -126,3 +120,15 @@ def tail(path: Path, count: int) -> list[str]:
             return [line.rstrip("\n") for line in deque(stream, maxlen=count)]
     except OSError:
         return []
+
+
+def _obituary(name: str, status: int, log: Path) -> str:
+    how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+    last = "\n".join(f"  {line}" for line in tail(log, _SHOWN_LINES)) or "  (the log is empty)"
+    return f"The {name} {how}. The last lines of {log}:\n{last}"
+
+
+def _wait(processes: Iterable[ProcessId], deadline: float) -> None:
+    awaited = set(processes)
+    while living(awaited) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)

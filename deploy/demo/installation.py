@@ -1,0 +1,162 @@
+"""One running installation: its database, its components, and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from demo import configuration
+from demo.api import Api
+from demo.configuration import Address, Secrets
+from demo.errors import ApiError, DemoError, NotReady
+from demo.layout import Layout, read_json, write_private
+from demo.lock import RunLock
+from demo.ports import reserve
+from demo.processes import ProcessGroup, tail
+
+PORT = 8080
+START_TIMEOUT = 180.0
+_POLL_SECONDS = 0.2
+_HEALTHY = frozenset({"metadatabase", "scheduler", "dag_processor", "triggerer"})
+_SCRIPTS = Path(__file__).resolve().parent
+
+
+class Installation(NamedTuple):
+    """What a started installation is reached by; ``api`` is logged in as its administrator."""
+
+    api: Api
+    processes: ProcessGroup
+    address: Address
+    keys: Secrets
+
+
+@contextlib.contextmanager
+def started(layout: Layout, lock: RunLock) -> Iterator[Installation]:
+    """Start all components, wait until they are healthy, and stop them and all they started at the end.
+
+    Raises:
+        DemoError: The installation did not come up; the message says what its logs say.
+    """
+    with reserve(PORT) as port:
+        if port != PORT:
+            print(f"port {PORT} is taken; using {port}")
+        yield from _started(layout, lock, Address(os.environ.get("CHRONOS_HOST") or "127.0.0.1", port))
+
+
+def _started(layout: Layout, lock: RunLock, address: Address) -> Iterator[Installation]:
+    keys = Secrets.load(layout.secrets)
+    configuration.write(layout, address, keys)
+    environment = configuration.environment(layout, dict(os.environ))
+    prepare_database(layout, keys, environment)
+    processes = ProcessGroup(
+        # -P: the demo's own modules are no import of Airflow's and of the workflows'.
+        [sys.executable, "-P", str(_SCRIPTS / "loader.py")],
+        environment,
+        layout.logs,
+    )
+    api = Api(address.client_host, address.port)
+    try:
+        print("starting API server, scheduler, DAG processor, triggerer", flush=True)
+        processes.start()
+        lock.publish(address.public, processes.leaders())
+        wait_until_healthy(api, processes)
+        _log_in(api, keys, layout)
+        yield Installation(api, processes, address, keys)
+    finally:
+        # A second Ctrl-C must not leave half of the components behind.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        api.close()
+        processes.stop()
+
+
+def prepare_database(layout: Layout, keys: Secrets, environment: dict[str, str]) -> None:
+    """Make or migrate the database, unless it was made for what is installed now.
+
+    Raises:
+        DemoError: It could not be made.
+    """
+    wanted = database_mark(layout.checkout, keys)
+    known = read_json(layout.database_stamp)
+    if layout.database.exists() and known == wanted:
+        return
+    print("preparing the database (once)", flush=True)
+    log = layout.logs / "database.log"
+    request = {
+        "user": configuration.USER,
+        "password": keys.password,
+        # A password that somebody changed in the web interface is theirs.
+        "reset_password": known.get("password") != wanted["password"],
+    }
+    with log.open("wb") as stream:
+        answer = subprocess.run(
+            [sys.executable, "-P", str(_SCRIPTS / "database.py")],
+            input=json.dumps(request).encode(),
+            env=environment,
+            cwd=layout.home,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if answer.returncode:
+        last = "\n".join(f"  {line}" for line in tail(log, 20))
+        raise DemoError(f"The database could not be prepared. The last lines of {log}:\n{last}")
+    write_private(layout.database_stamp, json.dumps(wanted, indent=2) + "\n")
+
+
+def database_mark(checkout: Path, keys: Secrets) -> dict[str, str]:
+    """Return what a database is made for: the locked packages, CHRONOS's own tables, the account.
+
+    Two databases with equal marks are interchangeable.
+    """
+    sources = [checkout / "pyproject.toml", *sorted((checkout / "requirements").glob("*.txt"))]
+    sources += sorted((checkout / "chronos_plugin").glob("**/migrations/**/*.py"))
+    digest = hashlib.sha256(sys.version.encode())
+    for source in sources:
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    return {
+        "installed": digest.hexdigest(),
+        "password": hashlib.sha256(keys.password.encode()).hexdigest(),
+    }
+
+
+def wait_until_healthy(api: Api, processes: ProcessGroup, timeout: float = START_TIMEOUT) -> None:
+    """Return as soon as every component reports that it is healthy.
+
+    Raises:
+        ComponentDied: A component ended instead.
+        NotReady: They did not report in time.
+    """
+    deadline = time.monotonic() + timeout
+    state: dict[str, str] = {}
+    while time.monotonic() < deadline:
+        processes.check()
+        # It does not answer before it has loaded everything.
+        with contextlib.suppress(ApiError):
+            state = api.health()
+            if all(state.get(name) == "healthy" for name in _HEALTHY):
+                return
+        time.sleep(_POLL_SECONDS)
+    missing = ", ".join(sorted(name for name in _HEALTHY if state.get(name) != "healthy"))
+    raise NotReady(f"Not healthy after {timeout:.0f} s: {missing if state else 'the API server'}")
+
+
+def _log_in(api: Api, keys: Secrets, layout: Layout) -> None:
+    try:
+        api.log_in(configuration.USER, keys.password)
+    except ApiError as problem:
+        if problem.status != 401:
+            raise
+        raise DemoError(
+            f"The password of {configuration.USER} is no longer the one in {layout.secrets}. "
+            "Write the new one there, or remove the file to have one made."
+        ) from problem
