@@ -135,7 +135,7 @@ def _set_up_logging(options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="chronos-cwl-runner",
-        description="Run a CWL process by the cwl-runner convention; the output object goes to standard output",
+        description="Run a CWL process by the cwl-runner convention, output object on standard output",
         epilog="Arguments after PROCESS that are not options above set inputs: --NAME VALUE.",
         allow_abbrev=False,
     )
