@@ -143,7 +143,7 @@ def _compile(
         context = library.loading_context(enable_dev=enable_dev, on_read=on_read)
         uri = _file_uri(file) + (f"#{fragment}" if fragment else "")
         process = library.load_process(uri, context)
-        check_process(process)
+        check_process(process, root=root)
         lowered = lower(process)
     except Exception as error:
         raise _blamed(error, file, root) from error
@@ -173,7 +173,7 @@ def _blamed(error: Exception, file: Path, root: Path | None) -> CwlError:
     """Return ``error`` as a CwlError that names a place."""
     from chronos_plugin.cwl.diagnose import diagnose
 
-    found: CwlError = error if isinstance(error, CwlError) else diagnose(error, file=file, root=root)
+    found = diagnose(error, file=file, root=root)
     if found.location is None:
         return found.in_file(str(file.relative_to(root) if root else file))
     return found

@@ -19,6 +19,7 @@ from chronos_plugin.cwl.vocabulary import (
     FIELD_SINCE,
     FIELD_WORDS,
     HOW_TO_ADD,
+    OTHER_WAYS,
     REQUIREMENTS,
     TYPE_WORDS,
     TYPES,
@@ -96,7 +97,7 @@ def _version(case: Case, finding: Finding, _match: re.Match[str]) -> Advice:
         upgrader = "sevenbridges-cwl-draft2-upgrader" if "2" in word else "cwl-upgrader"
         suggestion = f"upgrade the file with `{upgrader}` (on PyPI)"
         return Advice(f"CWL {word} is older than v1.0 and is not read", suggestion, place, unsupported=True)
-    better = f"v{word}" if f"v{word}" in VERSIONS else closest(word, VERSIONS, cutoff=0.7)
+    better = f"v{word}" if f"v{word}" in VERSIONS else closest(word, VERSIONS, cutoff=0.8)
     suggestion = f"write `cwlVersion: {better or 'v1.2'}`; the versions are {listed(VERSIONS)}"
     return Advice(f"`{word}` is no CWL version", suggestion, place)
 
@@ -148,12 +149,16 @@ def _requirement(case: Case, finding: Finding, uri: str, word: str) -> Advice:
     better = closest(word, REQUIREMENTS, cutoff=0.8)
     if better == word and uri.endswith(word):
         since = REQUIREMENTS[word]
-        return Advice(f"`{word}` needs CWL {since}", f"write `cwlVersion: {max(since, 'v1.2')}`", place)
+        bare = f" and `{word}` without the prefix" if prefixed else ""
+        return Advice(f"`{word}` needs CWL {since}", f"write `cwlVersion: {max(since, 'v1.2')}`{bare}", place)
     if better and not prefixed:
         return Advice(f"`{word}` is no requirement of CWL", f"did you mean `{better}`?", place)
     return Advice(
         f"the requirement `{shown}` is not supported",
-        "move it from `requirements:` to `hints:` if the process also works without it, or remove it",
+        OTHER_WAYS.get(
+            word,
+            "move it from `requirements:` to `hints:` if the process also works without it, or remove it",
+        ),
         place,
         unsupported=True,
     )
@@ -209,8 +214,11 @@ def _type(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     word = match.group(1)
     bare = word.rstrip("?[]")
     better = TYPE_WORDS.get(bare.lower()) or closest(bare, TYPES)
+    place = here(case, finding, word, f"{bare}?", f"{bare}[]", f"{bare}[]?", f"{bare}[][]", bare)
+    if bare in TYPES:
+        write = f'write `{{type: array, items: "{bare}[]"}}`'
+        return Advice(f"`{bare}[][]` is no type: lists of lists have no short form", write, place)
     suggestion = f"did you mean `{better}`?" if better else f"the types are {listed(TYPES, 20)}"
-    place = here(case, finding, word, f"{bare}?", f"{bare}[]", f"{bare}[]?", bare)
     return Advice(f"`{bare}` is no type", suggestion, place)
 
 
@@ -220,10 +228,8 @@ def _word(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     return _no_choice(case, finding, word, allowed)
 
 
-@rule(
-    r"^Field '(scatterMethod|linkMerge|pickValue|outputMethod|loadListing)' contains undefined reference to '(.+)'"
-)
-def _vocabulary(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
+@rule(r"^Field '(\w+)' contains undefined reference to '(.+)'")
+def _vocabulary(case: Case, finding: Finding, match: re.Match[str]) -> Advice | None:
     allowed = {
         "scatterMethod": ["dotproduct", "nested_crossproduct", "flat_crossproduct"],
         "linkMerge": ["merge_nested", "merge_flattened"],
@@ -231,6 +237,8 @@ def _vocabulary(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
         "outputMethod": ["last_iteration", "all_iterations"],
         "loadListing": ["no_listing", "shallow_listing", "deep_listing"],
     }
+    if match.group(1) not in allowed:
+        return None
     return _no_choice(case, finding, reference_name(match.group(2)), allowed[match.group(1)])
 
 
@@ -285,9 +293,13 @@ def _not_a_list(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
 def _not_text(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     field, kind = (match.group(1), match.group(2)) if match.group(1) else (match.group(3), "NoneType")
     value = case.value_at(finding.file, finding.line, finding.column)
-    place = case.at(finding.file, value) if value else case.location(finding.file, finding.line, finding.column)
+    place = (
+        case.at(finding.file, value) if value else case.location(finding.file, finding.line, finding.column)
+    )
     found = f"is {_PLAIN_WORDS.get(kind, kind)}"
-    return Advice(f"`{field}` {found}, but must be text", f"write `{field}: name`, in quotes if need be", place)
+    return Advice(
+        f"`{field}` {found}, but must be text", f"write `{field}: name`, in quotes if need be", place
+    )
 
 
 @rule(r"^value '(.*)' does not contain an expression in the form")
@@ -307,6 +319,8 @@ def _not_a_number(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     suggestion = f"write {wanted}"
     if re.fullmatch(r"\d*\.\d+", word) and case.version(finding.file) in ("v1.0", "v1.1"):
         suggestion = f"write {wanted}; fractions need `cwlVersion: v1.2`"
+    elif word.startswith("$") and case.version(finding.file) in ("v1.0", "v1.1"):
+        suggestion = f"write {wanted}; an expression may need `cwlVersion: v1.2`"
     advice = _value(case, finding, f"must be {wanted}{shown}", suggestion)
     return Advice(advice.message, advice.suggestion, here(case, finding, word) if word else advice.place)
 
@@ -324,7 +338,12 @@ def _value(case: Case, finding: Finding, what: str, suggestion: str) -> Advice:
 
 
 def _plain_type(text: str) -> str:
-    words = {"string": "text", "int": "a whole number", "boolean": "true or false", "Expression": "an expression"}
+    words = {
+        "string": "text",
+        "int": "a whole number",
+        "boolean": "true or false",
+        "Expression": "an expression",
+    }
     many = {"string": "text", "int": "whole numbers"}
     inner = re.search(r"array of <(.+)>", text)
     plain = [words.get(part, part) for part in re.sub(r"(?: or )?array of <.+>", "", text).split(" or ")]

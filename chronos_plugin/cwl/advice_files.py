@@ -8,11 +8,52 @@ from pathlib import Path
 from chronos_plugin.cwl.advice import Advice, RuleBook
 from chronos_plugin.cwl.findings import Finding, local_path
 from chronos_plugin.cwl.places import Case, closest, listed
-from chronos_plugin.cwl.references import find_references, resolve_target
-from chronos_plugin.cwl.source import display_name, read_source
+from chronos_plugin.cwl.references import resolve_target
+from chronos_plugin.cwl.source import display_name
 from chronos_plugin.errors import CwlError, SourceLocation
 
 rule = RuleBook()
+
+
+def blame_reference(case: Case, error: CwlError) -> CwlError:
+    """Return ``error``, about a file as a whole, at the place that refers to the file.
+
+    Unchanged where it has a place, or is about the document itself.
+    """
+    place = error.location
+    if place is None or place.line is not None or place.file == case.location(case.file).file:
+        return error
+    for path in case.bundle.documents if case.bundle else ():
+        for reference in case.references(path):
+            target = reference.target_path
+            if target is not None and display_name(target, case.root) == place.file:
+                missing = _missing(case, target.name)
+                return type(error)(
+                    f"`{reference.field}: {reference.text}`: {error.message}",
+                    location=case.location(path, reference.line, reference.column),
+                    suggestion=missing.suggestion if missing else error.suggestion,
+                    details=error.details,
+                )
+    return error
+
+
+def first_of_bundle(case: Case) -> CwlError | None:
+    """Return the first fault of the files that the document needs, None where all can be read."""
+    for error in case.bundle.errors if case.bundle else ():
+        return type(error)(error.message, location=_place(case, error), suggestion=error.suggestion)
+    return None
+
+
+def _place(case: Case, error: CwlError) -> SourceLocation:
+    """Return the place of an error of the bundle, whose names are relative to the document's folder."""
+    place = error.location or case.location(case.file)
+    return case.location(case.file.parent / place.file, place.line, place.column)
+
+
+def _missing(case: Case, name: str) -> CwlError | None:
+    """Return what was found wrong with the reference to a file of that name."""
+    errors = case.bundle.errors if case.bundle else ()
+    return next((error for error in errors if name in error.message), None)
 
 
 @rule(r"^Field 'run' contains undefined reference to '(.+)'|^(?:Error reading .*?)?\[Errno 2\].*?: '(.+?)'")
@@ -21,13 +62,8 @@ def _no_file(case: Case, _finding: Finding, match: re.Match[str]) -> Advice | No
     if uri.startswith(("http:", "https:")):
         return _remote(case, uri)
     name = Path(str(local_path(uri.partition("#")[0]))).name
-    errors = case.bundle.errors if case.bundle else ()
-    error = next((error for error in errors if name in error.message), None)
-    if error is None or error.location is None:
-        return None
-    place = error.location
-    path = case.file.parent / place.file
-    return Advice(error.message, error.suggestion or "", case.location(path, place.line, place.column))
+    error = _missing(case, name)
+    return Advice(error.message, error.suggestion or "", _place(case, error)) if error else None
 
 
 @rule(r"^(\S+): documents are read from the bundle only")
@@ -40,7 +76,10 @@ def _remote(case: Case, uri: str) -> Advice:
     for path, document in case.documents():
         for reference in found:
             node = case.near(path, reference.line, reference.column, reference.text)
-            if document is not None and node is not None and uri.startswith(reference.text.partition("#")[0]):
+            name = reference.text.partition("#")[0]
+            # A prefix of `$namespaces` stands for the start of the address.
+            same = uri.startswith(name) or uri.partition("#")[0].endswith(name.partition(":")[2])
+            if document is not None and node is not None and same:
                 return _not_read(reference.text, case.at(path, node))
     return _not_read(uri, case.location(case.file))
 
@@ -129,11 +168,7 @@ def _ring(
     case: Case, path: Path, trail: list[tuple[Path, SourceLocation]]
 ) -> list[tuple[Path, SourceLocation]]:
     """Return the files that run each other in a ring, each with the place of its reference."""
-    try:
-        references = find_references(read_source(path, root=None), path)
-    except CwlError:
-        return []
-    for reference in references:
+    for reference in case.references(path):
         target = reference.target_path
         if reference.kind not in ("run", "import") or target is None:
             continue

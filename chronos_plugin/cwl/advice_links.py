@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from chronos_plugin.cwl.advice import Advice, RuleBook, here, reference_name, said
-from chronos_plugin.cwl.places import Case, Step, closest, listed, processes
+from chronos_plugin.cwl.places import Case, Step, closest, listed, nodes, processes
 
 if TYPE_CHECKING:
     from chronos_plugin.cwl.findings import Finding
@@ -52,6 +52,14 @@ def _sources(document: Node | None, owner: str) -> Iterator[str]:
             out = node.get("out")
             for name, _ in out.entries() if out is not None and step != owner else ():
                 yield f"{step}/{name}"
+
+
+@rule(r"^(?:source|outputSource) not found: (\S+#\S+)$")
+def _half_source(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
+    word = match.group(1).rpartition("#")[2].rpartition("/")[2]
+    choices = [name for name in _sources(case.document(finding.file), "") if name.startswith(f"{word}/")]
+    suggestion = f"did you mean `{choices[0]}`?" if choices else "write `step/output`"
+    return Advice(f"`{word}` names a step, not one of its outputs", suggestion, here(case, finding, word))
 
 
 @rule(r"^Field 'scatter' references unknown identifier '(.+?)', tried")
@@ -182,6 +190,8 @@ def _mismatches(case: Case) -> Iterator[tuple[Finding, str, str, re.Match[str]]]
 
 
 def _convert(source: str, given: str, name: str, target: str, step: Step | None) -> str:
+    if given == target:
+        return "give both records the same fields, or declare the type once with SchemaDefRequirement"
     if target == f"{given}[]":
         if step and name in _scattered(step):
             return (
@@ -287,14 +297,22 @@ def _shortcut(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
     )
 
 
-@rule(r"^Type property '(array|enum|record)' not a valid Avro schema")
+@rule(r"^Type property '(\S+)' not a valid Avro schema")
 def _bare_type(case: Case, finding: Finding, match: re.Match[str]) -> Advice:
-    word = match.group(1)
+    # Other names come as the file's path with dots, ending in the word.
+    word = match.group(1).rpartition(".")[2]
     write = {
         "array": "`type: string[]`, or `type: {type: array, items: string}`",
         "enum": "`type: {type: enum, symbols: [first, second]}`",
         "record": "`type: {type: record, fields: {name: string}}`",
     }
+    if word not in write:
+        texts = [node.text for node in nodes(case.document(finding.file)) if node.text.endswith(f"#{word}")]
+        return Advice(
+            f"`{word}` cannot be used as a type here",
+            "name a type of CWL, or a record or enum that SchemaDefRequirement defines",
+            here(case, finding, word, *texts),
+        )
     return Advice(f"`type: {word}` does not say of what", f"write {write[word]}", here(case, finding, word))
 
 

@@ -19,13 +19,15 @@ from chronos_plugin.cwl.places import Case
 from chronos_plugin.cwl.shape import check_shape
 from chronos_plugin.cwl.source import check_yaml, display_name, read_source
 from chronos_plugin.cwl.syntax import explain
-from chronos_plugin.errors import CwlError, CwlInvalid, CwlUnsupported, SourceLocation
+from chronos_plugin.errors import CwlError, CwlInvalid, CwlUnsupported
 
 RULES = (*advice.rule.entries, *advice_links.rule.entries, *advice_files.rule.entries)
 
 _MAX_DETAIL_LINES = 40
 _MAX_DETAIL_WIDTH = 300
-_NOT_ADVICE = re.compile(r"^Tool definition .* failed validation:$|^Validation error in ")
+_NOT_ADVICE = re.compile(
+    r"^Tool definition .* failed validation:|^Validation error in |^checking |^Could not make an Avro Schema"
+)
 
 
 def diagnose(error: BaseException, *, file: Path, root: Path | None = None) -> CwlError:
@@ -38,23 +40,22 @@ def diagnose(error: BaseException, *, file: Path, root: Path | None = None) -> C
     """
     file = Path(os.path.abspath(file))
     base = Path(os.path.abspath(root)) if root is not None else file.parent
+    case = Case(file, base, gather(error))
     for current in chain(error):
         if isinstance(current, CwlError):
-            return _own(current, file, base)
-    case = Case(file, base, gather(error))
+            return advice_files.blame_reference(case, _own(current, case))
     found = _of_files(error, case) or _by_rule(case) or _of_shape(case)
-    if found is None:
-        found = _by_place(case) or _unknown(error, case)
+    found = found or advice_files.first_of_bundle(case) or _by_place(case) or _unknown(error, case)
     details = _details(case, found)
     return type(found)(
         found.message, location=found.location, suggestion=found.suggestion, details=details or None
     )
 
 
-def _own(error: CwlError, file: Path, base: Path) -> CwlError:
-    place = error.location or SourceLocation(display_name(file, base))
+def _own(error: CwlError, case: Case) -> CwlError:
+    place = error.location or case.location(case.file)
     if os.path.isabs(place.file):
-        place = SourceLocation(display_name(Path(place.file), base), place.line, place.column)
+        place = case.location(Path(place.file), place.line, place.column)
     return type(error)(error.message, location=place, suggestion=error.suggestion, details=error.details)
 
 
@@ -76,10 +77,8 @@ def _of_files(error: BaseException, case: Case) -> CwlError | None:
 
 
 def _by_rule(case: Case) -> CwlError | None:
-    # A rule earlier in the list wins over an earlier finding only within one exception's tree: the
-    # findings are in the order of the document, and the first that can be explained is shown.
-    ranked = sorted(case.findings, key=_rank)
-    for finding in ranked:
+    # Findings are in the order of the document, but for their rank; the first one explained is shown.
+    for finding in sorted(case.findings, key=_rank):
         for pattern, answer in RULES:
             match = pattern.search(finding.text)
             found = answer(case, finding, match) if match else None
@@ -158,7 +157,14 @@ def _clean(text: str, case: Case) -> str:
     """Name files as messages do, also where the library's text holds a URI or a path."""
     for folder in dict.fromkeys((str(case.root), os.path.realpath(case.root))):
         relative = os.path.relpath(folder)
-        for prefix in (f"file://{folder}/", f"{folder}/", f"{relative}/" if len(relative) > 3 else ""):
+        # Avro names of types are paths with dots.
+        dotted = folder.strip("/").replace("/", ".") + "."
+        for prefix in (
+            f"file://{folder}/",
+            f"{folder}/",
+            f"{relative}/" if len(relative) > 3 else "",
+            dotted,
+        ):
             if prefix:
                 text = text.replace(prefix, "")
     return re.sub(r"\s+", " ", text).strip()

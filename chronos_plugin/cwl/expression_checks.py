@@ -107,10 +107,10 @@ def _check_fragment(fragment: str, javascript: bool, names: Iterable[str] | None
                 f"did you mean `${fragment.replace('(input', '(inputs', 1)}`?",
             )
         return _needs_javascript(fragment, owner)
-    return _check_names(fragment, names)
+    return _check_names(fragment, names, owner)
 
 
-def _check_names(fragment: str, names: Iterable[str] | None) -> Fault | None:
+def _check_names(fragment: str, names: Iterable[str] | None, owner: str) -> Fault | None:
     from chronos_plugin.cwl.places import closest, listed
 
     match = _INPUT.match(fragment)
@@ -120,10 +120,13 @@ def _check_names(fragment: str, names: Iterable[str] | None) -> Fault | None:
     if name in known:
         return None
     better = closest(name, known)
-    suggestion = f"did you mean `inputs.{better}`?" if better else f"the inputs are {listed(known)}"
-    return Fault(
-        f"`${fragment}`: there is no input `{name}`", suggestion if known else "declare it as an input"
-    )
+    if better:
+        suggestion = f"did you mean `inputs.{better}`?"
+    elif owner == "workflow":
+        suggestion = f"give the step that input: add `{name}: …` under its `in:`"
+    else:
+        suggestion = f"declare it under `inputs:`, which has {listed(known) if known else 'none'}"
+    return Fault(f"`${fragment}`: there is no input `{name}`", suggestion)
 
 
 def _needs_javascript(fragment: str, owner: str) -> Fault:

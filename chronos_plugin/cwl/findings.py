@@ -32,7 +32,6 @@ class Finding:
         text: What is wrong, in the library's words, on one line.
         file: The document, None where unknown.
         parents: What the statement is a part of, outermost first.
-        detail: The exception that carries it.
     """
 
     text: str
@@ -40,7 +39,6 @@ class Finding:
     line: int | None = None
     column: int | None = None
     parents: tuple[str, ...] = ()
-    detail: BaseException | None = None
 
     def within(self, pattern: str) -> re.Match[str] | None:
         """Return the match of ``pattern`` in the innermost parent that has one."""
@@ -88,20 +86,19 @@ def gather(error: BaseException) -> list[Finding]:
             continue
         tree: Any = current
         found = list(_of_tree(tree, ())) if hasattr(current, "leaves") else list(_of_text(str(current)))
-        groups.append([_complete(item, subject, current) for item in found])
-    findings: dict[str, Finding] = {}
-    for finding in (item for group in reversed(groups) for item in group):
-        known = findings.get(finding.text)
-        # Outer exceptions repeat inner ones, now with a place.
-        if known is None:
-            findings[finding.text] = finding
-        elif known.line is None and finding.line is not None:
-            findings[finding.text] = replace(finding, detail=known.detail)
+        groups.append([_complete(item, subject) for item in found])
+    everything = [finding for group in reversed(groups) for finding in group]
+    # Outer exceptions repeat inner ones, then with a place.
+    placed = {finding.text for finding in everything if finding.line is not None}
+    findings: dict[tuple[object, ...], Finding] = {}
+    for finding in everything:
+        if finding.line is not None or finding.text not in placed:
+            findings.setdefault((finding.text, finding.file, finding.line, finding.column), finding)
     return list(findings.values())
 
 
-def _complete(finding: Finding, subject: Path | None, error: BaseException) -> Finding:
-    return replace(finding, file=finding.file or subject, detail=error)
+def _complete(finding: Finding, subject: Path | None) -> Finding:
+    return replace(finding, file=finding.file or subject)
 
 
 def _of_tree(error: Any, parents: tuple[str, ...]) -> Iterator[Finding]:

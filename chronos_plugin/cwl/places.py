@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chronos_plugin.cwl.references import Bundle, collect_bundle
+from chronos_plugin.cwl.references import Bundle, Reference, collect_bundle, find_references
 from chronos_plugin.cwl.source import Node, compose, display_name, read_source
 from chronos_plugin.errors import CwlError, SourceLocation
 
@@ -59,6 +59,13 @@ class Case:
             return collect_bundle(self.file)
         except CwlError:
             return None
+
+    def references(self, path: Path) -> list[Reference]:
+        """Return what a file refers to; nothing where it cannot be read."""
+        try:
+            return find_references(read_source(path, root=None), path)
+        except CwlError:
+            return []
 
     def documents(self) -> Iterator[tuple[Path, Node]]:
         """Yield the document and every other CWL file of its bundle, as far as they are mappings."""

@@ -255,19 +255,19 @@ class _Walk:
         if self.candidates is None:
             self.candidates = list(_files_below(self.start.parent))
         wanted, _, fragment = text.partition("#")
-        suffix = Path(wanted).suffix
-        names = [
-            Path(os.path.relpath(path, referrer.parent)).as_posix()
+        stem, suffix = os.path.splitext(wanted)
+        # Without suffixes, whose likeness says nothing.
+        names = {
+            os.path.splitext(name)[0]: name
             for path in self.candidates
-            if path.suffix == suffix or Path(wanted).stem == path.stem
-        ]
-        matches = difflib.get_close_matches(wanted, names, n=1, cutoff=0.6)
-        if not matches:
-            # The same name in another folder.
-            matches = [name for name in names if Path(name).name == Path(wanted).name][:1]
-        if not matches:
+            if path != referrer and path.suffix == suffix
+            for name in [Path(os.path.relpath(path, referrer.parent)).as_posix()]
+        }
+        same = [name for name in names.values() if Path(name).name == Path(wanted).name]
+        found = same[:1] or [names[name] for name in difflib.get_close_matches(stem, names, n=1, cutoff=0.6)]
+        if not found:
             return None
-        return f"{matches[0]}#{fragment}" if fragment else matches[0]
+        return f"{found[0]}#{fragment}" if fragment else found[0]
 
     def add_secondary_files(self) -> None:
         for path in [path for path, kind in self.files.items() if kind == "file"]:

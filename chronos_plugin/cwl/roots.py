@@ -21,7 +21,7 @@ from chronos_plugin.errors import CwlError
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 # A key and what follows its colon: a quoted name, or the rest of the line, or of the next one.
-_VALUE = rb"""["']?[ \t]*:(?=[\s"'])\s*(?:&\S+\s+)?(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"'{\[|>!&][^\n]*))"""
+_VALUE = rb"""["']?[ \t]*:(?=[\s"'])\s*(?:&\S+\s+)?(?:"([^"\n]*)"|'([^'\n]*)'|(?=([^\s"'{\[|>!&*][^\n]*)))"""
 # One pattern a key: a literal start lets the scan skip through the text.
 _TARGETS = (re.compile(rb"run" + _VALUE), re.compile(rb"\$import" + _VALUE))
 _COMMENT = re.compile(rb"(?:^|\s)#")
@@ -194,6 +194,8 @@ def _scan(path: Path, directory: Path, max_bytes: int) -> _Scan:
     try:
         status = path.stat()
     except (OSError, ValueError):
+        return _Scan(candidate=True)
+    if status.st_size > max_bytes:
         return _Scan(candidate=True)
     cached = _scans.get(path)
     if cached and cached[:2] == (status.st_mtime_ns, status.st_size):

@@ -60,13 +60,16 @@ class _Shape:
         if run is not None and run.kind != "map" and not _is_text(run):
             raise self.wrong(run, "`run` must name a file or hold a process", "write `run: tool.cwl`")
         self.references(step, "scatter")
+        self.text(step, "scatterMethod")
         for field in ("in", *_CLASSED):
             self.part(step, field)
         if out is not None and out.kind != "list":
             raise self.wrong(out, f"`out` must be a list, not {_found(out)}", "write `out: [name]`")
         for item in out.items if out is not None else ():
             if not _is_text(item) and not item.word("id"):
-                raise self.wrong(item, "a member of `out` is not the name of an output", "write `out: [name]`")
+                raise self.wrong(
+                    item, "a member of `out` is not the name of an output", "write `out: [name]`"
+                )
 
     def part(self, owner: Node, field: str) -> None:
         part = owner.get(field)
@@ -128,9 +131,13 @@ class _Shape:
             for symbol in symbols.items if symbols is not None else ():
                 if not _is_text(symbol):
                     shown = symbol.text or "this"
-                    raise self.wrong(symbol, f"`{shown}` in `symbols` is not text", f'put it in quotes: "{shown}"')
+                    raise self.wrong(
+                        symbol, f"`{shown}` in `symbols` is not text", f'put it in quotes: "{shown}"'
+                    )
         elif kind.text.lower() in ("null", "~") and not kind.style:
-            raise self.wrong(kind, "the type `null` must be in quotes", 'write `["null", string]`, or `string?`')
+            raise self.wrong(
+                kind, "the type `null` must be in quotes", 'write `["null", string]`, or `string?`'
+            )
         elif not _is_text(kind):
             raise self.wrong(kind, f"a type is text or a mapping, not {_found(kind)}", "write `type: string`")
 

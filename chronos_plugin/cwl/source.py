@@ -211,6 +211,7 @@ def compose(data: bytes, name: str, *, max_nodes: int = MAX_NODES, max_depth: in
     """
     import yaml
 
+    # libyaml reads what the CWL library reads; PyYAML's own parser also refuses `int?` inside braces.
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return _Builder(name, max_nodes, max_depth).build(yaml.parse(data, Loader=loader))

@@ -15,6 +15,7 @@ from chronos_plugin.errors import CwlInvalid, SourceLocation
 
 _BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _EXPRESSION = re.compile(r"\$[({]")
+_NO_NAME = "a field has no name before its `:`"
 _KEY = re.compile(r"\s*(?:-\s+)*([\w$.@/-]+|\"[^\"]*\"|'[^']*')\s*:(?=\s|$)")
 
 
@@ -259,7 +260,11 @@ def _block_scalar(problem: _Problem) -> _Answer | None:
 
 
 def _stray(problem: _Problem) -> _Answer | None:
-    if problem.character not in ("]", "}", ",") or "node content" not in problem.text:
+    if "node content" not in problem.text:
+        return None
+    if problem.character == ":":
+        return _Answer(_NO_NAME, "write `name: value`")
+    if problem.character not in ("]", "}", ","):
         return None
     return _Answer(
         f"`{problem.character}` stands where a value belongs", "remove it, or put the value in quotes"
@@ -279,6 +284,8 @@ def _indentation(problem: _Problem) -> _Answer | None:
     if "block mapping" not in problem.context:
         return None
     spaces = len(problem.here) - len(problem.here.lstrip(" "))
+    if problem.character == ":":
+        return _Answer(_NO_NAME, "write `name: value`")
     if problem.character == "-":
         return _Answer(
             "a list member (`- `) stands among the fields of a mapping",
@@ -306,11 +313,11 @@ _RULES: tuple[Callable[[_Problem], _Answer | None], ...] = (
     _escape,
     _open_quote,
     _after_quote,
+    _stray,
     _flow,
     _colon_in_value,
     _no_colon,
     _block_scalar,
-    _stray,
     _dash,
     _indentation,
     _other,

@@ -93,3 +93,8 @@ HOW_TO_ADD = {
     "when": "add `when: $(…)`, the condition",
     "envDef": "add `envDef: {NAME: value}`",
 }
+# What CWL has in place of an extension of cwltool.
+OTHER_WAYS = {
+    "Loop": "write `loop`, `when` and `outputMethod` in the step, with `cwlVersion: v1.3.0-dev1`",
+    "TimeLimit": "write `ToolTimeLimit`, with `cwlVersion: v1.2`",
+}

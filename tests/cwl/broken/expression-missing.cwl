@@ -1,0 +1,11 @@
+cwlVersion: v1.2
+class: Workflow
+inputs:
+  message: string
+outputs: []
+steps:
+  say:
+    run: parts/echo.cwl
+    when: inputs.message
+    in: {message: message}
+    out: [out]

@@ -1,0 +1,10 @@
+cwlVersion: v1.2
+class: CommandLineTool
+baseCommand: echo
+requirements:
+  InlineJavascriptRequirement: {}
+inputs:
+  count: int
+arguments:
+  - valueFrom: $(inputs.count +)
+outputs: []

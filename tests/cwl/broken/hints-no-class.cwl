@@ -1,0 +1,7 @@
+cwlVersion: v1.0
+class: CommandLineTool
+baseCommand: echo
+hints:
+  - coresMin: 2
+inputs: []
+outputs: []

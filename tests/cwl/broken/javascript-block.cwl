@@ -1,0 +1,13 @@
+cwlVersion: v1.2
+class: ExpressionTool
+requirements:
+  InlineJavascriptRequirement: {}
+inputs:
+  count: int
+outputs:
+  double: int
+expression: |
+  ${
+    var n = inputs.count * 2;
+    retrun {"double": n};
+  }

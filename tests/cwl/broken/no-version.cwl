@@ -1,0 +1,4 @@
+class: Workflow
+inputs: {}
+outputs: {}
+steps: {}

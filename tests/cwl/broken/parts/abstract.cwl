@@ -1,0 +1,6 @@
+cwlVersion: v1.2
+class: Operation
+inputs:
+  message: string
+outputs:
+  out: File

@@ -1,0 +1,14 @@
+cwlVersion: v1.2
+class: Workflow
+inputs:
+  message: string
+outputs:
+  out:
+    type: File
+    outputSource: say/out
+steps:
+  say:
+    run: echo.cwl
+    in:
+      message: message
+    out: [out]

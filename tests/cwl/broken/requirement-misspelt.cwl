@@ -1,0 +1,7 @@
+cwlVersion: v1.2
+class: Workflow
+requirements:
+  ScatterFeatureRequirment: {}
+inputs: []
+outputs: []
+steps: []

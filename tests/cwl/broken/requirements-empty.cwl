@@ -1,0 +1,6 @@
+cwlVersion: v1.2
+class: Workflow
+requirements:
+inputs: []
+outputs: []
+steps: []

@@ -1,0 +1,11 @@
+cwlVersion: v1.2
+class: Workflow
+requirements:
+  SubworkflowFeatureRequirement: {}
+inputs: []
+outputs: []
+steps:
+  again:
+    run: run-cycle-a.cwl
+    in: []
+    out: []

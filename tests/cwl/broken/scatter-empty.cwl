@@ -1,0 +1,13 @@
+cwlVersion: v1.2
+class: Workflow
+requirements:
+  ScatterFeatureRequirement: {}
+inputs:
+  message: string
+outputs: []
+steps:
+  say:
+    run: parts/echo.cwl
+    scatter: []
+    in: {message: message}
+    out: [out]

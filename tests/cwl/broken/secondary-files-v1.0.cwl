@@ -1,0 +1,9 @@
+cwlVersion: v1.0
+class: CommandLineTool
+baseCommand: echo
+inputs:
+  bam:
+    type: File
+    secondaryFiles:
+      - {pattern: .bai}
+outputs: {}

@@ -1,0 +1,13 @@
+cwlVersion: v1.2
+class: Workflow
+inputs:
+  message: string
+outputs:
+  result:
+    type: File
+    outputSource: say
+steps:
+  say:
+    run: parts/echo.cwl
+    in: {message: message}
+    out: [out]

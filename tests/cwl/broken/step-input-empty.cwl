@@ -1,0 +1,11 @@
+cwlVersion: v1.2
+class: Workflow
+inputs:
+  count: int
+outputs: []
+steps:
+  say:
+    run: parts/echo.cwl
+    in:
+      message: {}
+    out: [out]

@@ -1,0 +1,9 @@
+cwlVersion: v1.2
+class: Workflow
+inputs:
+  message: string
+outputs: []
+steps:
+  say:
+    in: {message: message}
+    out: [out]

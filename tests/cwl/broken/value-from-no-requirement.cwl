@@ -1,0 +1,13 @@
+cwlVersion: v1.2
+class: Workflow
+inputs:
+  message: string
+outputs: []
+steps:
+  say:
+    run: parts/echo.cwl
+    in:
+      message:
+        source: message
+        valueFrom: $(self)
+    out: [out]

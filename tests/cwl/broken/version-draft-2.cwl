@@ -1,0 +1,5 @@
+cwlVersion: draft-2
+class: Workflow
+inputs: []
+outputs: []
+steps: []

@@ -1,0 +1,5 @@
+cwlVersion: 1.2
+class: Workflow
+inputs: {}
+outputs: {}
+steps: {}

@@ -1,0 +1,5 @@
+cwlVersion: v1.4
+class: Workflow
+inputs: {}
+outputs: {}
+steps: {}

@@ -1,0 +1,6 @@
+cwlVersion: v1.2
+class: CommandLineTool
+label: Tool: says something
+baseCommand: echo
+inputs: {}
+outputs: {}
