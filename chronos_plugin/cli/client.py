@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +23,13 @@ from chronos_plugin.errors import (
 )
 
 TIMEOUT = 60.0
+PATIENCE = 60.0
+"""Seconds for which a server that does not answer, or fails, is asked again once a session is open."""
+
 _PAGE = 100
+_CONFLICT = 409
+_UNAUTHORIZED = 401
+_PASSING = (500, 502, 503, 504)
 # Zip files know no time before; a fixed one makes equal bundles equal archives.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -42,6 +50,7 @@ class Client:
         self.server = self.server.rstrip("/")
         self._session = requests.Session()
         self._failures: tuple[type[Exception], ...] = (requests.RequestException,)
+        self._logged_in = False
 
     def log_in(self) -> None:
         """Log in by ``CHRONOS_TOKEN``, or ``CHRONOS_USERNAME`` and ``CHRONOS_PASSWORD``."""
@@ -52,9 +61,12 @@ class Client:
                 raise ServiceFailed(
                     "no login: set the variables CHRONOS_USERNAME and CHRONOS_PASSWORD, or CHRONOS_TOKEN"
                 )
-            answer = self.request("POST", "/auth/token", json={"username": user, "password": password})
-            token = str(answer["access_token"])
+            self._session.headers.pop("Authorization", None)
+            body = {"username": user, "password": password}
+            answer = self._send("POST", "/auth/token", json=body)
+            token = str(_value("POST", "/auth/token", answer)["access_token"])
         self._session.headers["Authorization"] = f"Bearer {token}"
+        self._logged_in = True
 
     def deploy(self, name: str, archive: bytes, root: str, fragment: str, *, dry_run: bool = False) -> Any:
         """Send a bundle; return what the server says of it.
@@ -93,8 +105,18 @@ class Client:
         Raises:
             InputInvalid: If the server refuses the values.
         """
-        body = {"logical_date": None, "conf": dict(configuration)}
-        return str(self.request("POST", f"/api/v2/dags/{quote(dag_id)}/dagRuns", json=body)["dag_run_id"])
+        # Named here, so that a request whose answer was lost can be sent again without a second run.
+        run_id = f"client__{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}_{secrets.token_hex(4)}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(configuration)}
+        path = f"/api/v2/dags/{quote(dag_id)}/dagRuns"
+        answer = self._insist("POST", path, json=body)
+        if answer.status_code != _CONFLICT:
+            _value("POST", path, answer)
+        return run_id
+
+    def resume_dag(self, dag_id: str) -> None:
+        """Let the runs of a paused DAG go on."""
+        self.request("PATCH", f"/api/v2/dags/{quote(dag_id)}", json={"is_paused": False})
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return ``queued``, ``running``, ``success`` or ``failed``."""
@@ -150,15 +172,38 @@ class Client:
         Args:
             missing: Returned for 404; else 404 is an error.
         """
-        try:
-            answer = self._session.request(method, self.server + path, timeout=TIMEOUT, **arguments)
-        except self._failures as error:
-            raise ServiceFailed(f"{self.server} does not answer: {error}") from error
+        answer = self._insist(method, path, **arguments)
         if answer.status_code == 404 and missing is not ...:
             return missing
-        if answer.status_code >= 400:
-            raise _refusal(method, path, answer)
-        return answer.json() if answer.content else None
+        return _value(method, path, answer)
+
+    def _insist(self, method: str, path: str, **arguments: Any) -> Any:
+        """Send a request, again while the server is down or fails; log in again when the login expired.
+
+        Every request of this class may be sent twice: see :meth:`trigger`.
+        """
+        deadline, pause, renewed = time.monotonic() + PATIENCE, 0.5, False
+        while True:
+            try:
+                answer = self._send(method, path, **arguments)
+            except ServiceFailed:
+                if not self._logged_in or time.monotonic() > deadline:
+                    raise
+            else:
+                if answer.status_code == _UNAUTHORIZED and self._logged_in and not renewed:
+                    renewed = True
+                    self.log_in()
+                    continue
+                if answer.status_code not in _PASSING or time.monotonic() > deadline or _problem(answer):
+                    return answer
+            time.sleep(pause)
+            pause = min(pause * 2, 10.0)
+
+    def _send(self, method: str, path: str, **arguments: Any) -> Any:
+        try:
+            return self._session.request(method, self.server + path, timeout=TIMEOUT, **arguments)
+        except self._failures as error:
+            raise ServiceFailed(f"{self.server} does not answer: {error}") from error
 
 
 def pack(base: Path, files: list[Path]) -> bytes:
@@ -173,18 +218,33 @@ def pack(base: Path, files: list[Path]) -> bytes:
     return buffer.getvalue()
 
 
+def _value(method: str, path: str, answer: Any) -> Any:
+    if answer.status_code >= 400:
+        raise _refusal(method, path, answer)
+    try:
+        return answer.json() if answer.content else None
+    except ValueError as error:
+        raise ServiceFailed(f"{answer.url} answers with something else than JSON: is it CHRONOS?") from error
+
+
+def _problem(answer: Any) -> bool:
+    """Tell whether an answer is an error that CHRONOS itself described."""
+    return "problem+json" in str(answer.headers.get("Content-Type", ""))
+
+
 def _refusal(method: str, path: str, answer: Any) -> ChronosError:
     try:
         body = answer.json()
     except ValueError:
         body = {}
+    body = body if isinstance(body, dict) else {}
     kind, status = body.get("kind"), answer.status_code
     if kind:
         location = SourceLocation(str(body.get("file") or ""), body.get("line"), body.get("column"))
         error = CwlUnsupported if kind == CwlUnsupported.kind else CwlInvalid
         return error(str(body.get("message")), location=location, suggestion=body.get("suggestion"))
     detail = body.get("detail", answer.text[:500])
-    if status == 401:
+    if status == _UNAUTHORIZED:
         return ServiceFailed(
             "the login was refused: check CHRONOS_USERNAME, CHRONOS_PASSWORD or CHRONOS_TOKEN"
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
+import signal
 import sys
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ from typing import Any
 from chronos_plugin.cli.client import Client, pack
 from chronos_plugin.cli.delivery import deliver
 from chronos_plugin.cwl.references import collect_bundle
-from chronos_plugin.errors import CwlUnsupported, RunFailed, ServiceFailed
+from chronos_plugin.errors import CwlInvalid, CwlUnsupported, RunFailed, ServiceFailed
 from chronos_plugin.execution.job import load_job
 
 DAG_TIMEOUT = 60.0
@@ -39,16 +40,24 @@ def run_remotely(options: argparse.Namespace, job_arguments: list[str]) -> dict[
     if options.validate:
         say(f"{path}: valid")
         return None
+    dag = client.dag(dag_id)
+    if dag and dag["is_paused"]:
+        # Airflow's default for DAGs that it sees for the first time; this one is there to be run.
+        client.resume_dag(dag_id)
     values = job.values(lambda: client.input_schemas(dag_id))
     if job.requirements:
         values["cwl:requirements"] = job.requirements
     run_id = client.trigger(dag_id, values)
     say(f"run {run_id} of {dag_id}")
+    previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         state = follow(client, dag_id, run_id, say)
     except KeyboardInterrupt:
+        _say("cancelling the run")
         client.stop_run(dag_id, run_id)
         raise
+    finally:
+        signal.signal(signal.SIGTERM, previous)
     if state != "success":
         raise _failure(client, dag_id, run_id)
     outputs = client.outputs(dag_id, run_id)
@@ -71,8 +80,6 @@ def deploy(
         ServiceFailed: If the DAG does not appear.
     """
     bundle = collect_bundle(file)
-    if bundle.errors:
-        raise bundle.errors[0]
     files = [*bundle.files]
     for folder in bundle.directories:
         files += [p for p in folder.rglob("*") if p.is_file()]
@@ -81,9 +88,16 @@ def deploy(
         digest = hashlib.sha256(archive + fragment.encode()).hexdigest()[:8]
         name = f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', file.stem)[:180]}-{digest}"
     root = bundle.root_file.relative_to(bundle.base).as_posix()
-    client.deploy(name, archive, root, fragment, dry_run=dry_run)
+    before = None if dry_run else client.dag(name)
+    try:
+        deployed = client.deploy(name, archive, root, fragment, dry_run=dry_run)
+    except CwlInvalid as error:
+        # Where a file is missing, this side sees which one may have been meant. A missing default is no
+        # error as long as the input is given, so the server decides.
+        raise bundle.errors[0] if bundle.errors else error from error
     if not dry_run:
-        _wait_for_dag(client, name, root)
+        parsed = before["last_parsed_time"] if before and deployed["created"] else None
+        _wait_for_dag(client, name, root, parsed)
     return name
 
 
@@ -118,10 +132,15 @@ def _summary(states: Counter[str]) -> str:
     return ", ".join(parts) if states["success"] or len(parts) > 1 else ""
 
 
-def _wait_for_dag(client: Client, name: str, root: str) -> None:
+def _wait_for_dag(client: Client, name: str, root: str, parsed: str | None) -> None:
+    """Wait until the DAG can be started; ``parsed``: when its former content was last read."""
     deadline, pause = time.monotonic() + DAG_TIMEOUT, 0.1
-    while client.dag(name) is None:
-        error = client.import_error(f"{name}/{root}") if pause > 1 else None
+    while not _is_current(dag := client.dag(name), parsed):
+        error = (
+            client.import_error(f"/{name}/{root}")
+            if pause > 1 or (dag and dag["has_import_errors"])
+            else None
+        )
         if error:
             raise ServiceFailed(f"the server cannot import the document:\n{error}")
         if time.monotonic() > deadline:
@@ -130,6 +149,12 @@ def _wait_for_dag(client: Client, name: str, root: str) -> None:
             )
         time.sleep(pause)
         pause = min(pause * 1.2, 2.0)
+
+
+def _is_current(dag: Any, parsed: str | None) -> bool:
+    return bool(
+        dag and not dag["is_stale"] and not dag["has_import_errors"] and dag["last_parsed_time"] != parsed
+    )
 
 
 def _failure(client: Client, dag_id: str, run_id: str) -> Exception:
@@ -143,6 +168,10 @@ def _failure(client: Client, dag_id: str, run_id: str) -> Exception:
                 print(f"    {line}", file=sys.stderr)
     said = f": {recorded['message']}" if recorded else ""
     return RunFailed(f"run {run_id} of {dag_id} failed{said}")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _say(message: str) -> None:

@@ -129,7 +129,16 @@ def _level(options: argparse.Namespace) -> int:
 
 def _set_up_logging(options: argparse.Namespace) -> None:
     level = logging.DEBUG if options.debug else _level(options)
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(message)s", force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s") if options.debug else _OneLine())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+class _OneLine(logging.Formatter):
+    """Leaves tracebacks to ``--debug``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname} {record.getMessage()}"
 
 
 def _parser() -> argparse.ArgumentParser:
