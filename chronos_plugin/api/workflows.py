@@ -63,5 +63,7 @@ def deploy(
 @router.delete("/workflows/{name}", dependencies=[Depends(may_deploy)], status_code=204)
 def withdraw(name: str) -> None:
     """Take a deployed document out of the bundle; its runs and outputs stay."""
-    if not deployment.withdraw(name, settings.load()):
+    configured = settings.load()
+    if not deployment.withdraw(name, configured):
         raise HTTPException(404, f"no deployed workflow is named {name}")
+    deployment.forget(name, configured)

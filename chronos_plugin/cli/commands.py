@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import functools
 import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from chronos_plugin import settings
 from chronos_plugin.errors import ChronosError, CwlError, CwlUnsupported, InputInvalid, ServiceFailed
+
+if TYPE_CHECKING:
+    from chronos_plugin.compiler.graph import Execution
 
 UNSUPPORTED = 33
 _PROGRESS_FROM = 20
@@ -39,12 +45,14 @@ def _plainly(command: Callable[[Namespace], int | None]) -> Callable[[Namespace]
 @_plainly
 def validate(arguments: Namespace) -> int:
     """Check documents; status 1 if one is wrong."""
-    files = [file for path in arguments.paths for file in _documents(Path(path))]
+    files = list(dict.fromkeys(file for path in arguments.paths for file in _documents(path)))
     rows = []
     for number, file in enumerate(files, start=1):
         if len(files) >= _PROGRESS_FROM and sys.stderr.isatty():
             print(f"\r{number}/{len(files)}", end="", file=sys.stderr)
         rows.append(_checked(file))
+    if len(files) >= _PROGRESS_FROM and sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
     bad = [row for row in rows if not row["ok"]]
     if arguments.json:
         print(json.dumps(rows, indent=2))
@@ -62,11 +70,11 @@ def compile(arguments: Namespace) -> None:
     if arguments.json:
         print(json.dumps(graph.to_json(), indent=2))
         return
-    rows = [("TASK", "KIND", "RUNS", "OVER", "AFTER")]
-    rows += [(t.id, t.kind.value, t.runs, t.over or "", ", ".join(t.upstream)) for t in graph.tasks]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    rows = [
+        (t.id, t.kind.value, t.runs, t.over or "", ", ".join(t.upstream), _wishes(t.execution))
+        for t in graph.tasks
+    ]
+    _print_table(("TASK", "KIND", "RUNS", "OVER", "AFTER", "WISHES"), rows)
 
 
 @_plainly
@@ -74,9 +82,13 @@ def graph(arguments: Namespace) -> None:
     """Draw the tasks of a document."""
     from chronos_plugin.cli import picture
 
-    text = picture.FORMATS[arguments.format](_compiled(arguments.file).graph)
+    wanted = arguments.format or picture.SUFFIXES.get(Path(arguments.output or "").suffix, "tree")
+    text = picture.FORMATS[wanted](_compiled(arguments.file).graph)
     if arguments.output:
-        Path(arguments.output).write_text(text)
+        try:
+            Path(arguments.output).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InputInvalid(f"{arguments.output}: cannot be written: {error.strerror}") from error
     else:
         print(text, end="")
 
@@ -95,30 +107,56 @@ def run(arguments: Namespace) -> int:
     """Run a document by the cwl-runner convention."""
     from chronos_plugin.cli import runner
 
-    inputs = [word for word in arguments.inputs if word != "--"]
+    # The inputs are not known to the command's own parser, which hands over all that stands after FILE.
+    late = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    late.add_argument("--local", action="store_true", default=arguments.local)
+    late.add_argument("--server", default=arguments.server)
+    arguments, rest = late.parse_known_args([w for w in arguments.inputs if w != "--"], arguments)
     words = [arguments.file, *([arguments.job] if arguments.job else []), "--outdir", arguments.outdir]
     words += ["--quiet"] if arguments.quiet else []
-    words += [] if arguments.local else ["--server", _server(arguments)]
-    return runner.main([*words, *inputs])
+    words += ["--server", "" if arguments.local else _server(arguments)]
+    return runner.main([*words, *rest])
 
 
 @_plainly
 def outputs(arguments: Namespace) -> None:
     """Print the output object of a run and where its files lie."""
+    if arguments.server or os.environ.get("CHRONOS_SERVER"):
+        run_id, value = _outputs_there(arguments)
+    else:
+        run_id, value = _outputs_here(arguments)
+    if value is None:
+        raise InputInvalid(f"{arguments.dag_id}: run {run_id} has published no outputs")
+    if arguments.json:
+        print(json.dumps({"dag_id": arguments.dag_id, "run_id": run_id, "outputs": value}, indent=2))
+        return
+    print(f"run {run_id}")
+    _print_table(("OUTPUT", "VALUE"), [row for name in value for row in _output_rows(name, value[name])])
+
+
+def _outputs_there(arguments: Namespace) -> tuple[str, Any]:
+    from chronos_plugin.cli.client import Client
+
+    client = Client(_server(arguments))
+    client.log_in()
+    run_id = arguments.run_id
+    if not run_id:
+        runs = client.runs(arguments.dag_id)
+        if not runs:
+            raise InputInvalid(f"{arguments.dag_id} has no runs")
+        run_id = str(runs[0]["dag_run_id"])
+    return run_id, client.outputs(arguments.dag_id, run_id)
+
+
+def _outputs_here(arguments: Namespace) -> tuple[str, Any]:
     from chronos_plugin.execution.store import read_json, run_folder
 
-    configured = settings.load()
-    folder = run_folder(configured.work_root, arguments.dag_id, arguments.run_id or "latest")
-    if not arguments.run_id:
-        folder = _latest_run(folder.parent)
-    value = read_json(folder / "outputs.json")
-    if value is None:
-        raise InputInvalid(f"{arguments.dag_id}: run {folder.name} has published no outputs")
-    if arguments.json:
-        print(json.dumps(value, indent=2))
-        return
-    print(json.dumps(value, indent=2))
-    print(f"\nfiles: {configured.output_root / folder.parent.name / folder.name}")
+    root = settings.load().work_root
+    if arguments.run_id:
+        folder = run_folder(root, arguments.dag_id, arguments.run_id)
+    else:
+        folder = _latest_run(run_folder(root, arguments.dag_id, "any").parent, arguments.dag_id)
+    return arguments.run_id or unquote(folder.name), read_json(folder / "outputs.json")
 
 
 @_plainly
@@ -131,10 +169,13 @@ def deploy(arguments: Namespace) -> None:
     client.log_in()
     path, _, fragment = arguments.file.partition("#")
     name = remote.deploy(client, Path(path), fragment, name=arguments.name, dry_run=arguments.dry_run)
+    dag = None if arguments.dry_run else client.dag(name)
+    paused = bool(dag and dag["is_paused"])
     if arguments.json:
-        print(json.dumps({"dag_id": name, "deployed": not arguments.dry_run}))
+        print(json.dumps({"dag_id": name, "deployed": not arguments.dry_run, "paused": paused}))
     else:
-        print(f"{path}: {'valid, nothing changed' if arguments.dry_run else f'deployed as DAG {name}'}")
+        done = "valid, nothing changed" if arguments.dry_run else f"deployed as DAG {name}"
+        print(f"{path}: {done}{f'; start its runs by: airflow dags unpause {name}' if paused else ''}")
 
 
 @_plainly
@@ -148,20 +189,25 @@ def withdraw(arguments: Namespace) -> None:
     print(f"{arguments.name}: withdrawn")
 
 
-def _documents(path: Path) -> Iterator[Path]:
+def _documents(name: str) -> Iterator[str]:
+    """Yield the documents that a word of the command line means; a file may have ``#process``."""
+    path = Path(name)
     if not path.is_dir():
-        yield path
+        yield name
         return
-    yield from sorted(path.rglob("*.cwl"))
+    found = sorted(path.rglob("*.cwl"))
+    if not found:
+        raise InputInvalid(f"{name}: no .cwl file in this folder")
+    yield from map(str, found)
 
 
-def _checked(file: Path) -> dict[str, Any]:
+def _checked(file: str) -> dict[str, Any]:
     try:
-        found = _compiled(str(file)).graph
+        found = _compiled(file).graph
     except CwlError as error:
         place = error.location
         return {
-            "file": str(file),
+            "file": file,
             "ok": False,
             "kind": error.kind,
             "error": str(error),
@@ -171,7 +217,7 @@ def _checked(file: Path) -> dict[str, Any]:
             "suggestion": error.suggestion,
         }
     summary = f"{found.process_class}, CWL {found.cwl_version}, {len(found.tasks)} tasks"
-    return {"file": str(file), "ok": True, "summary": summary}
+    return {"file": file, "ok": True, "summary": summary}
 
 
 def _compiled(name: str) -> Any:
@@ -188,11 +234,42 @@ def _compiled(name: str) -> Any:
     )
 
 
-def _latest_run(folder: Path) -> Path:
-    runs = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+def _latest_run(folder: Path, dag_id: str) -> Path:
+    from chronos_plugin.execution.store import read_json
+
+    runs = [path for path in folder.iterdir() if (path / "run.json").is_file()] if folder.is_dir() else []
     if not runs:
-        raise InputInvalid(f"no runs of {folder.name} are kept in {folder.parent}")
-    return max(runs, key=lambda path: path.stat().st_mtime)
+        raise InputInvalid(f"no runs of {dag_id} are kept in {folder.parent}")
+    return max(runs, key=lambda path: str((read_json(path / "run.json") or {}).get("started")))
+
+
+def _output_rows(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield one row for a value, or one for each file in it."""
+    if isinstance(value, dict) and value.get("class") in ("File", "Directory"):
+        location = str(value.get("location", ""))
+        path = unquote(location.removeprefix("file://")) if location.startswith("file://") else location
+        yield name, f"{path} ({value['size']} bytes)" if "size" in value else path
+        for number, other in enumerate(value.get("secondaryFiles", [])):
+            yield from _output_rows(f"{name}.secondaryFiles[{number}]", other)
+    elif isinstance(value, list) and any(isinstance(v, dict | list) for v in value):
+        for number, inner in enumerate(value):
+            yield from _output_rows(f"{name}[{number}]", inner)
+    else:
+        yield name, json.dumps(value, ensure_ascii=False)
+
+
+def _wishes(execution: Execution) -> str:
+    default = type(execution)()
+    wishes = dataclasses.asdict(execution)
+    stated = {k: v for k, v in wishes.items() if v != getattr(default, k)}
+    return ", ".join(f"{k}={','.join(v) if isinstance(v, tuple) else v}" for k, v in stated.items())
+
+
+def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    lines = [head, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _server(arguments: Namespace) -> str:

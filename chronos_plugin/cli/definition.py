@@ -47,7 +47,11 @@ def _document_commands() -> list[ActionCommand]:
             "Draw the tasks that a document becomes",
             "airflow chronos graph dags/chain.cwl --format dot -o chain.dot",
             _FILE,
-            Arg(("--format",), choices=("tree", "mermaid", "dot"), default="tree", help="default: tree"),
+            Arg(
+                ("--format",),
+                choices=("tree", "mermaid", "dot"),
+                help="default: by the name given with -o, else tree",
+            ),
             Arg(("-o", "--output"), metavar="FILE", help="write to a file"),
         ),
         _command(
@@ -68,9 +72,7 @@ def _run_commands() -> list[ActionCommand]:
             "airflow chronos run dags/chain.cwl job.yaml --outdir results",
             _FILE,
             Arg(("job",), metavar="JOB", nargs="?", help="input object in YAML or JSON"),
-            Arg(
-                ("inputs",), metavar="--NAME VALUE", nargs=argparse.REMAINDER, help="inputs, after a lone --"
-            ),
+            Arg(("inputs",), metavar="--NAME VALUE", nargs=argparse.REMAINDER, help="inputs, after FILE"),
             Arg(("--outdir",), default=".", help="folder for output files (default: the current one)"),
             Arg(("--local",), help="run in this process, without the scheduler", action="store_true"),
             Arg(("--quiet",), help="no progress", action="store_true"),
@@ -83,6 +85,11 @@ def _run_commands() -> list[ActionCommand]:
             Arg(("dag_id",), metavar="DAG_ID", help="id of the DAG"),
             Arg(("run_id",), metavar="RUN_ID", nargs="?", help="id of the run (default: the latest)"),
             _JSON,
+            Arg(
+                ("--server",),
+                metavar="URL",
+                help="ask this CHRONOS (default: $CHRONOS_SERVER, else the files)",
+            ),
         ),
         _command(
             "deploy",

@@ -46,6 +46,7 @@ def dot(graph: TaskGraph) -> str:
 
 
 FORMATS: dict[str, Callable[[TaskGraph], str]] = {"tree": tree, "mermaid": mermaid, "dot": dot}
+SUFFIXES = {".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".txt": "tree"}
 
 
 def _describe(task: Task) -> str:

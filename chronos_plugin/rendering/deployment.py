@@ -113,6 +113,22 @@ def withdraw(name: str, settings: Settings) -> bool:
     return True
 
 
+def forget(name: str, settings: Settings) -> None:
+    """Let no new run of a withdrawn document start, before the DAG processor notices by itself."""
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    folder = f"{settings.deploy_folder}/{name}/"
+    gone = update(DagModel).where(
+        DagModel.dag_id == name,
+        DagModel.bundle_name == settings.deploy_bundle,
+        DagModel.relative_fileloc.startswith(folder, autoescape=True),
+    )
+    with create_session() as session:
+        session.execute(gone.values(is_stale=True))
+
+
 def request_parsing(deployment: Deployment, settings: Settings) -> None:
     """Ask the DAG processor to parse the document before everything else."""
     from airflow.models.dagbag import DagPriorityParsingRequest
