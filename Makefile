@@ -30,6 +30,7 @@ lint:
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	MYPYPATH=deploy $(VENV)/bin/mypy -p demo
 	$(VENV)/bin/lint-imports
 
 bench:

@@ -117,8 +117,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "keep_work": {
         "description": (
-            "Which work directories stay when a run has published its outputs: all, failed "
-            "(only those of runs that did not succeed), or none."
+            "Which work directories stay: all, or failed (those of runs that have not published "
+            "their outputs; a successful run's are removed at its end)."
         ),
         "type": "string",
         "default": "failed",
@@ -213,7 +213,7 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         max_scatter_tasks=max(1, _number("max_scatter_tasks", values, int)),
         pool_slot_cores=_number("pool_slot_cores", values, float),
         retries=_number("retries", values, int),
-        keep_work=_word("keep_work", values, ("all", "failed", "none")),
+        keep_work=_word("keep_work", values, ("all", "failed")),
         preload=_word("preload", values, PRELOAD_MODES),
         enable_dev=_word("enable_dev", values, ("true", "false")) == "true",
     )

@@ -61,7 +61,8 @@ class CwlOperator(BaseOperator):
             expression_memory=configured.expression_memory,
             max_scatter_tasks=configured.max_scatter_tasks,
             log_fd=TOOL_LOG_FD,
-            input_roots=configured.input_roots,
+            # Outputs of earlier runs are inputs of later ones.
+            input_roots=(*configured.input_roots, configured.output_root) if configured.input_roots else (),
         )
         return Run(self.document, RunStore(folder), options)
 
@@ -79,7 +80,7 @@ class CwlInputsOperator(CwlOperator):
         given = {name: value for name, value in context["params"].items() if name in names}
         given = {name: value for name, value in given.items() if value is not None or name in configuration}
         try:
-            completed = open_run(run, given, list(configuration.get("cwl:requirements") or []))
+            completed = open_run(run, given, configuration.get("cwl:requirements") or [])
         except (InputInvalid, StepFailed) as error:
             _record(run, self.task_id, error)
             # No retry mends a wrong input.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 # Before anything imports Airflow.
 _HOME = tempfile.mkdtemp(prefix="chronos-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
@@ -20,14 +23,35 @@ import pytest  # noqa: E402
 from chronos_plugin.compiler.compile import CompiledDocument, compile_file  # noqa: E402
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the golden files anew instead of comparing them"
+    )
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be written."""
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def airflow_home() -> Path:
+    """The session's AIRFLOW_HOME."""
+    return Path(_HOME)
+
+
 @pytest.fixture
 def compile_text(tmp_path: Path) -> Callable[..., CompiledDocument]:
-    """Compile CWL given as text."""
+    """Compile CWL given as text, with other ``files`` of its folder by name."""
 
-    def compile_it(text: str, name: str = "document.cwl") -> CompiledDocument:
+    def compile_it(
+        text: str, name: str = "document.cwl", files: Mapping[str, str] | None = None, fragment: str = ""
+    ) -> CompiledDocument:
         folder = tmp_path / "bundle"
-        folder.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-        return compile_file(folder / name, cache_root=tmp_path / "cache")
+        for path, content in {**(files or {}), name: text}.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(content)
+        return compile_file(folder / name, cache_root=tmp_path / "cache", fragment=fragment)
 
     return compile_it

@@ -61,6 +61,24 @@ def _converted(value: Any, cwl_type: Any, folder: Path) -> Any:
     return value
 
 
+def normal_requirements(value: Any) -> list[dict[str, Any]]:
+    """Return ``cwl:requirements`` as a list of requirements whose maps are lists.
+
+    Raises:
+        InputInvalid: If it is neither a list of requirements nor a map of them by class.
+    """
+    entries = [{"class": name, **body} for name, body in value.items()] if isinstance(value, dict) else value
+    if not isinstance(entries, list) or not all(isinstance(e, dict) and "class" in e for e in entries):
+        raise InputInvalid("cwl:requirements: write a list of requirements, each with its class")
+    result = []
+    for entry in entries:
+        definitions = entry.get("envDef")
+        if isinstance(definitions, dict):
+            entry = {**entry, "envDef": [{"envName": k, "envValue": v} for k, v in definitions.items()]}
+        result.append(entry)
+    return result
+
+
 def locate(text: str, folder: Path, *, reference: bool = False) -> str:
     """Return the URI of a path relative to ``folder``; a URI is returned as it is.
 

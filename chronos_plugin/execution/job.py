@@ -32,7 +32,7 @@ class Job:
     process: str
     loaded: dict[str, Any] | None
     arguments: list[str]
-    requirements: list[Any]
+    requirements: Any
 
     def values(self, schemas: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """Return the input object.
@@ -67,7 +67,7 @@ def load_job(process: str, job: str | None, arguments: Sequence[str]) -> Job:
             process, loaded = str(own.pop(_TOOL)), own
     elif job is not None:
         loaded = _load(job)
-    requirements = list((loaded or {}).pop(_REQUIREMENTS, []))
+    requirements = (loaded or {}).pop(_REQUIREMENTS, None) or []
     if loaded is not None:
         loaded.pop("$schemas", None)
     return Job(_as_path(process), loaded, list(arguments), requirements)

@@ -38,9 +38,7 @@ class LocalRun:
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def execute(
-        self, given: Mapping[str, Any], requirements: list[Any], output_folder: Path
-    ) -> dict[str, Any]:
+    def execute(self, given: Mapping[str, Any], requirements: Any, output_folder: Path) -> dict[str, Any]:
         """Run to the end and return the published output object.
 
         Raises:

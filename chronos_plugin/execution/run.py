@@ -17,6 +17,7 @@ from typing import Any
 from chronos_plugin.compiler.compile import CompiledDocument
 from chronos_plugin.compiler.graph import Task, TaskKind
 from chronos_plugin.compiler.specification import Path, Scope, Source, Specification, Step
+from chronos_plugin.cwl import expressions
 from chronos_plugin.errors import RunFailed
 from chronos_plugin.execution import links
 from chronos_plugin.execution.store import GATHERED, PLAN, RESULT, Key, RunStore, read_json, strip
@@ -53,6 +54,9 @@ class Run:
     document: CompiledDocument
     store: RunStore
     options: Options = field(default_factory=Options)
+
+    def __post_init__(self) -> None:
+        expressions.limit(timeout=self.options.expression_timeout, memory_mib=self.options.expression_memory)
 
     # -- what is being run ---------------------------------------------------------------------
 

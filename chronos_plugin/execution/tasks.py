@@ -15,7 +15,7 @@ from typing import Any
 from chronos_plugin.compiler.graph import Task
 from chronos_plugin.errors import RunFailed
 from chronos_plugin.execution import links
-from chronos_plugin.execution.inputs import as_input_object
+from chronos_plugin.execution.inputs import as_input_object, normal_requirements
 from chronos_plugin.execution.process import ToolProcesses
 from chronos_plugin.execution.publish import publish
 from chronos_plugin.execution.run import SKIPPED, SUCCESS, Run, batches
@@ -25,12 +25,12 @@ from chronos_plugin.execution.tool import complete_inputs, execute, prepare_work
 log = logging.getLogger("chronos.run")
 
 
-def open_run(run: Run, given: Mapping[str, Any], requirements: list[Any]) -> dict[str, Any]:
+def open_run(run: Run, given: Mapping[str, Any], requirements: Any) -> dict[str, Any]:
     """Check the input object and open the run's folder.
 
     Args:
         given: Values by input name, files as paths, URIs or CWL objects.
-        requirements: ``cwl:requirements`` of the input object.
+        requirements: ``cwl:requirements`` of the input object, as a list or by class.
 
     Returns:
         The completed input object.
@@ -45,7 +45,7 @@ def open_run(run: Run, given: Mapping[str, Any], requirements: list[Any]) -> dic
         "document": run.document.digest,
         "file": str(run.document.file),
         "started": datetime.datetime.now(datetime.UTC).isoformat(),
-        "requirements": requirements,
+        "requirements": normal_requirements(requirements),
     }
     write_json(run.store.root / "run.json", record)
     specification = run.specification(())

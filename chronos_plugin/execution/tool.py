@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chronos_plugin.compiler.specification import Scope, Specification, Step
-from chronos_plugin.cwl import expressions, library
+from chronos_plugin.cwl import library
 from chronos_plugin.errors import CwlUnsupported, InputInvalid, StepFailed, StepFailedTemporarily
 from chronos_plugin.execution.process import ToolProcesses, redirect
 from chronos_plugin.execution.store import strip
@@ -249,7 +249,6 @@ def _runtime_context(options: Options, work: Path, processes: ToolProcesses) -> 
     from cwltool.context import RuntimeContext
     from cwltool.mutation import MutationManager
 
-    expressions.limit(timeout=options.expression_timeout, memory_mib=options.expression_memory)
     outdir, tmp, containers = work / "out", work / "tmp", work / "containers"
     engine = options.container_engine
     runtime = RuntimeContext(

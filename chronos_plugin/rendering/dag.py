@@ -12,7 +12,7 @@ from airflow.sdk.definitions._internal.expandinput import DictOfListsExpandInput
 from airflow.sdk.definitions.taskgroup import MappedTaskGroup
 
 from chronos_plugin.compiler.compile import CompiledDocument
-from chronos_plugin.compiler.graph import Execution, Group, Parameter, Task, TaskKind
+from chronos_plugin.compiler.graph import Group, Parameter, Task, TaskKind
 from chronos_plugin.operators.cwl import (
     CwlInputsOperator,
     CwlOutputsOperator,
@@ -159,22 +159,23 @@ class _Rendering:
             case TaskKind.SCATTER:
                 name = f"{task.step[-1]} (scatter)"
                 return CwlScatterOperator(**common, task_display_name=name, doc_md=task.doc)
-        common.update(self._execution(task.execution))
+        common.update(self._execution(task))
         common.update(task_display_name=task.label or task.step[-1], doc_md=task.doc)
         if task.expands and task.over is not None:
             common["map_index_template"] = "{{ chronos_label }}"
             return CwlStepOperator.partial(**common).expand(element=self._tasks[task.over].output)
         return CwlStepOperator(**common)
 
-    def _execution(self, execution: Execution) -> dict[str, Any]:
+    def _execution(self, task: Task) -> dict[str, Any]:
         """Return operator arguments for what the document wishes."""
+        execution = task.execution
         retries = execution.retries if execution.retries is not None else self._settings.retries
         arguments: dict[str, Any] = {"retries": retries}
         if execution.retry_delay is not None:
             arguments["retry_delay"] = timedelta(seconds=execution.retry_delay)
-        if execution.timeout:
-            seconds = execution.timeout * execution.batch + TIMEOUT_GRACE
-            arguments["execution_timeout"] = timedelta(seconds=seconds)
+        if execution.timeout and task.over is None:
+            # A mapped task may run a batch whose size only its run knows; the tool's own limit holds there.
+            arguments["execution_timeout"] = timedelta(seconds=execution.timeout + TIMEOUT_GRACE)
         if execution.pool:
             arguments["pool"] = execution.pool
         if execution.queue:

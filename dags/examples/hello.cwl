@@ -3,7 +3,7 @@ class: Workflow
 label: Hello
 doc: |
   The smallest workflow: one step whose tool stands in the same file.
-  It becomes the DAG `hello` with the one task `greet`; the trigger form asks for `name`.
+  It becomes a DAG with the one task `greet`; the trigger form asks for `name`.
   Look at the output `greeting`: a file with what `echo` printed.
 inputs:
   name: {type: string, default: world, label: Name, doc: Who is greeted.}

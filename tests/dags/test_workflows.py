@@ -38,6 +38,9 @@ def cwltool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CwlTool:
     # The tools call python3: it must be the one that has the packages of this environment.
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     monkeypatch.chdir(tmp_path)
+    # Whoever used the library before in this process may have made it quiet.
+    monkeypatch.setattr(logging.getLogger("cwltool"), "level", logging.INFO)
+    logging.getLogger("cwltool").manager._clear_cache()  # type: ignore[attr-defined]
 
     def run(*arguments: object) -> tuple[int, dict[str, Any], str]:
         out, log = io.StringIO(), io.StringIO()
