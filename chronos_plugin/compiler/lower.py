@@ -204,7 +204,7 @@ class _Lowering:
         """Add the task that publishes and return all."""
         self.tasks.append(Task(id=OUTPUTS_TASK, kind=TaskKind.OUTPUTS, upstream=leaves))
         tool = self.root.tool
-        written = sorted(tool["inputs"], key=_line)
+        written = sorted(tool["inputs"], key=_place)
         inputs, outputs = parameters(plain(written), self._schema_defs()), []
         for output in plain(tool["outputs"]):
             outputs.append(
@@ -234,13 +234,13 @@ class _Lowering:
         """Return what a person reads about a step, and where it stands, relative to the root document."""
         run = step.embedded_tool.tool
         place = getattr(step.tool, "lc", None)
-        file, line = getattr(place, "filename", None), getattr(place, "line", None)
+        file = getattr(place, "filename", None)
         folder = os.path.dirname(path_of(str(self.root.tool["id"])))
         return {
             "label": step.tool.get("label") or run.get("label"),
             "doc": _text(plain(step.tool.get("doc") or run.get("doc"))),
             "file": os.path.relpath(path_of(str(file)), folder) if file else None,
-            "line": None if line is None else line + 1,
+            "line": _place(step.tool)[0] + 1 if file else None,
         }
 
     def _schema_defs(self) -> dict[str, Any]:
@@ -356,7 +356,7 @@ def _parameter(parameter: Mapping[str, Any]) -> dict[str, Any]:
 
 def _in_order(workflow: Workflow, by_id: Mapping[str, WorkflowStep]) -> Iterator[WorkflowStep]:
     """Yield the steps in the document's order, but none before the steps that it needs."""
-    waiting = [str(step["id"]) for step in sorted(workflow.tool["steps"], key=_line)]
+    waiting = [str(step["id"]) for step in sorted(workflow.tool["steps"], key=_place)]
     finished: set[str] = set()
     while waiting:
         for index, step_id in enumerate(waiting):
@@ -369,10 +369,16 @@ def _in_order(workflow: Workflow, by_id: Mapping[str, WorkflowStep]) -> Iterator
             raise CwlInvalid("steps wait for each other: " + ", ".join(short_name(s) for s in waiting))
 
 
-def _line(node: Any) -> int:
-    """Return the line of a node; cwltool gives maps in the order of their keys, not as written."""
-    line = getattr(getattr(node, "lc", None), "line", None)
-    return line if isinstance(line, int) else 0
+def _place(node: Any) -> tuple[int, int]:
+    """Return where a node is named, counted from 0; cwltool gives maps in the order of their keys.
+
+    The place of its ``id`` is known for shorthands (``word: string``) too, which have none of their own.
+    """
+    marks = getattr(node, "lc", None)
+    line, column = (getattr(marks, "data", None) or {}).get("id", (None, None))[:2]
+    if line is None:
+        line, column = getattr(marks, "line", None), getattr(marks, "col", None)
+    return line or 0, column or 0
 
 
 def _reduced(tasks: list[Task]) -> Iterator[Task]:
