@@ -1,0 +1,105 @@
+"""Airflow's own API server in this process, with CHRONOS in it as a plugin, and people with different rights."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PEOPLE = ("admin", "op", "user", "viewer")
+TOOL = """\
+cwlVersion: v1.2
+class: CommandLineTool
+baseCommand: echo
+inputs:
+  text: {type: string, inputBinding: {}}
+outputs:
+  out: stdout
+"""
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the deployment: its DAGs, its passwords, its runs."""
+    folder = tmp_path_factory.mktemp("api")
+    (folder / "dags").mkdir()
+    (folder / "passwords.json").write_text(json.dumps({name: f"{name}'s" for name in PEOPLE}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(home: Path) -> Iterator[Any]:
+    """A client of the whole application that ``airflow api-server`` serves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(home / "dags"))
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", ",".join(f"{n}:{n}" for n in PEOPLE))
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", str(home / "passwords.json"))
+        patch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{home}/airflow.db")
+        patch.setenv(
+            "AIRFLOW__API_AUTH__JWT_SECRET", "a secret of the tests, long enough for its hash function"
+        )
+        patch.setenv("AIRFLOW__CHRONOS__WORK_ROOT", str(home / "work"))
+        patch.setenv("AIRFLOW__CHRONOS__CACHE_ROOT", str(home / "cache"))
+        import airflow.settings
+        from airflow.utils.db import initdb
+
+        airflow.settings.configure_vars()
+        airflow.settings.configure_orm()
+        with warnings.catch_warnings(action="ignore"):
+            initdb()
+        # The application's own dependencies warn at import.
+        with warnings.catch_warnings(action="ignore"):
+            from airflow.api_fastapi.app import create_app, purge_cached_app
+            from fastapi.testclient import TestClient
+
+            purge_cached_app()
+            app = create_app(apps="all")
+        with TestClient(app, base_url="http://localhost") as client:
+            yield client
+        purge_cached_app()
+
+
+@pytest.fixture(scope="session")
+def login(server: Any) -> Callable[[str], dict[str, str]]:
+    """Give the headers of a logged-in person."""
+
+    def log_in(name: str) -> dict[str, str]:
+        answer = server.post("/auth/token", json={"username": name, "password": f"{name}'s"})
+        assert answer.status_code == 201, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    return log_in
+
+
+@pytest.fixture
+def put(server: Any, login: Callable[[str], dict[str, str]]) -> Callable[..., Any]:
+    """Deploy an archive as somebody."""
+
+    def deploy(
+        archive: bytes | dict[str, str],
+        name: str = "chain",
+        who: str = "admin",
+        root: str = "chain.cwl",
+        **query: Any,
+    ) -> Any:
+        data = archive if isinstance(archive, bytes) else packed(archive)
+        headers = {**login(who), "Content-Type": "application/zip"}
+        path = f"/chronos/api/v1/workflows/{name}"
+        return server.put(path, params={"root": root, **query}, content=data, headers=headers)
+
+    return deploy
+
+
+def packed(files: dict[str, str]) -> bytes:
+    """Return a zip archive."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()

@@ -1,0 +1,64 @@
+"""Who may use the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import TOOL
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+def _routes(server: Any) -> list[tuple[str, str]]:
+    """Return method and path of every route of our application, as it is mounted in Airflow's."""
+    mounted = next(route.app for route in server.app.routes if getattr(route, "path", "") == "/chronos")
+    return [
+        (method, f"/chronos{route.path}".format(name="x", dag_id="x", run_id="x"))
+        for route in mounted.routes
+        for method in sorted(route.methods)
+    ]
+
+
+def test_anonymous_is_refused_everywhere(server: Any) -> None:
+    routes = _routes(server)
+    assert ("PUT", "/chronos/api/v1/workflows/x") in routes
+    assert ("GET", "/chronos/api/v1/openapi.json") in routes
+    answers = {route: server.request(*route).status_code for route in routes}
+    assert answers == dict.fromkeys(routes, 401)
+
+
+def test_forged_token_is_refused_everywhere(server: Any) -> None:
+    forged = {"Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9."}
+    routes = _routes(server)
+    answers = {route: server.request(*route, headers=forged).status_code for route in routes}
+    assert set(answers.values()) <= {401, 403}
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
+def test_frameworks_own_pages_are_off(server: Any, path: str) -> None:
+    # What Airflow's single-page interface answers for unknown paths is no page of ours.
+    answer = server.get(f"/chronos{path}")
+    assert answer.status_code in (401, 404)
+
+
+@pytest.mark.parametrize("who", ["viewer", "user"])
+def test_deploying_and_withdrawing_take_more_than_looking(
+    put: Callable[..., Any], server: Any, login: Callable[[str], dict[str, str]], who: str
+) -> None:
+    assert put({"chain.cwl": TOOL}, who=who, dry_run=True).status_code == 403
+    assert server.delete("/chronos/api/v1/workflows/chain", headers=login(who)).status_code == 403
+
+
+@pytest.mark.parametrize("who", ["admin", "op"])
+def test_operators_may_deploy(put: Callable[..., Any], who: str) -> None:
+    assert put({"chain.cwl": TOOL}, who=who, dry_run=True).status_code == 200
+
+
+def test_schema_is_there_for_those_who_are_logged_in(
+    server: Any, login: Callable[[str], dict[str, str]]
+) -> None:
+    schema = server.get("/chronos/api/v1/openapi.json", headers=login("viewer")).json()
+    assert "/api/v1/workflows/{name}" in schema["paths"]
