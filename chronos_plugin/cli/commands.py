@@ -58,7 +58,7 @@ def validate(arguments: Namespace) -> int:
         print(json.dumps(rows, indent=2))
     else:
         for row in rows:
-            print(f"{row['file']}: {row['summary'] if row['ok'] else row['error']}")
+            print(f"{row['file']}: {row['summary']}" if row["ok"] else row["error"])
         print(f"{len(rows) - len(bad)} of {len(rows)} valid")
     return 1 if bad else 0
 
@@ -204,8 +204,10 @@ def _documents(name: str) -> Iterator[str]:
 def _checked(file: str) -> dict[str, Any]:
     try:
         found = _compiled(file).graph
-    except CwlError as error:
-        place = error.location
+    except CwlError as found_error:
+        # Places are relative to the document's folder; a terminal needs paths from the current one.
+        place = found_error.location
+        error = found_error.in_file(os.path.join(os.path.dirname(file), place.file)) if place else found_error
         return {
             "file": file,
             "ok": False,

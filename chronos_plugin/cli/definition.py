@@ -11,7 +11,7 @@ _JSON = Arg(("--json",), help="print JSON", action="store_true")
 _SERVER = Arg(
     ("--server",),
     metavar="URL",
-    help="the running CHRONOS (default: $CHRONOS_SERVER, else [api] base_url of this installation)",
+    help="the running CHRONOS (default: $CHRONOS_SERVER, else base_url of this installation)",
 )
 
 

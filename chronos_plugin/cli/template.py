@@ -24,15 +24,16 @@ def template(graph: TaskGraph) -> str:
     for parameter in graph.inputs:
         for line in (parameter.doc or parameter.label or "").splitlines():
             lines.append(f"# {line}".rstrip())
-        lines.append(f"# type: {type_text(parameter.type)}{'' if _required(parameter) else ', optional'}")
-        value = parameter.default if parameter.has_default else _example(parameter.schema)
+        written = type_text(parameter.type).removesuffix("?")
+        lines.append(f"# type: {written}{'' if _required(parameter) else ', optional'}")
+        value = _filled(parameter)
         mark = "" if _required(parameter) else "# "
         lines += [f"{mark}{parameter.name}: {json.dumps(value, ensure_ascii=False)}", ""]
     return "\n".join(lines) if lines else "{}\n"
 
 
 def json_schema(graph: TaskGraph) -> dict[str, Any]:
-    """Return the JSON Schema of the input object."""
+    """Return the JSON Schema of the input object, with an example of one."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -41,6 +42,7 @@ def json_schema(graph: TaskGraph) -> dict[str, Any]:
             for p in graph.inputs
         },
         "required": [p.name for p in graph.inputs if _required(p)],
+        "examples": [{p.name: _filled(p) for p in graph.inputs}],
     }
 
 
@@ -59,6 +61,10 @@ def type_text(cwl_type: Any) -> str:
         fields = (f"{f['name']}: {type_text(f['type'])}" for f in cwl_type.get("fields", []))
         return "{" + ", ".join(fields) + "}"
     return type_text(cwl_type["type"])
+
+
+def _filled(parameter: Parameter) -> Any:
+    return parameter.default if parameter.has_default else _example(parameter.schema)
 
 
 def _required(parameter: Parameter) -> bool:
