@@ -137,14 +137,14 @@ class Client:
         return list(self.pages(f"{_run(dag_id, run_id)}/taskInstances", "task_instances"))
 
     def log_lines(self, dag_id: str, run_id: str, instance: Mapping[str, Any]) -> list[str]:
-        """Return the messages in the log of a task instance's last try."""
+        """Return the messages in the log of a task instance's last try, without Airflow's own."""
         path = (
             f"{_run(dag_id, run_id)}/taskInstances/{quote(instance['task_id'])}/logs/{instance['try_number']}"
         )
         answer = self.request(
             "GET", path, params={"map_index": instance["map_index"], "full_content": "true"}
         )
-        return [str(e.get("event", "")) for e in answer.get("content", []) if isinstance(e, dict)]
+        return list(_messages(answer.get("content")))
 
     def outputs(self, dag_id: str, run_id: str) -> Any:
         """Return the output object of a run, None if it has published none."""
@@ -216,6 +216,16 @@ def pack(base: Path, files: list[Path]) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
     return buffer.getvalue()
+
+
+def _messages(content: Any) -> Iterator[str]:
+    folded = False
+    for entry in content if isinstance(content, list) else str(content or "").splitlines():
+        event = str(entry.get("event", "")) if isinstance(entry, dict) else str(entry)
+        if event.startswith(("::group::", "::endgroup::")):
+            folded = event.startswith("::group::")
+        elif not folded:
+            yield event
 
 
 def _value(method: str, path: str, answer: Any) -> Any:

@@ -23,6 +23,8 @@ from chronos_plugin.execution.job import load_job
 
 DAG_TIMEOUT = 60.0
 _LOG_LINES = 20
+_LOGS = 3
+_PAUSE = 0.2
 
 
 def run_remotely(options: argparse.Namespace, job_arguments: list[str]) -> dict[str, Any] | None:
@@ -104,8 +106,9 @@ def deploy(
 def follow(client: Client, dag_id: str, run_id: str, say: Any) -> str:
     """Tell what changes until a run ends; return its last state."""
     told: dict[str, str] = {}
-    pause = 0.2
+    pause = _PAUSE
     while True:
+        asked = time.monotonic()
         state = client.run_state(dag_id, run_id)
         counts: dict[str, Counter[str]] = {}
         for instance in client.task_instances(dag_id, run_id):
@@ -114,11 +117,12 @@ def follow(client: Client, dag_id: str, run_id: str, say: Any) -> str:
         for task, text in changed.items():
             if text and told.get(task) != text:
                 say(f"{task}: {text}")
-                pause = 0.2
+                pause = _PAUSE
         told.update(changed)
         if state in ("success", "failed"):
             return state
-        time.sleep(pause)
+        # A run of many tasks takes several requests: the server should have most of its time for others.
+        time.sleep(max(pause, 2 * (time.monotonic() - asked)))
         pause = min(pause * 1.3, 5.0)
 
 
@@ -161,11 +165,14 @@ def _failure(client: Client, dag_id: str, run_id: str) -> Exception:
     recorded = client.error(dag_id, run_id)
     if recorded and recorded.get("kind") == CwlUnsupported.kind:
         return CwlUnsupported(str(recorded["message"]))
-    for instance in client.task_instances(dag_id, run_id):
-        if instance["state"] == "failed":
-            print(f"--- last lines of {instance['task_id']}", file=sys.stderr)
-            for line in client.log_lines(dag_id, run_id, instance)[-_LOG_LINES:]:
-                print(f"    {line}", file=sys.stderr)
+    failed = [i for i in client.task_instances(dag_id, run_id) if i["state"] == "failed"]
+    for instance in failed[:_LOGS]:
+        which = f"[{instance['map_index']}]" if instance["map_index"] >= 0 else ""
+        print(f"--- last lines of {instance['task_id']}{which}", file=sys.stderr)
+        for line in client.log_lines(dag_id, run_id, instance)[-_LOG_LINES:]:
+            print(f"    {line}", file=sys.stderr)
+    if len(failed) > _LOGS:
+        print(f"--- and {len(failed) - _LOGS} other failed tasks", file=sys.stderr)
     said = f": {recorded['message']}" if recorded else ""
     return RunFailed(f"run {run_id} of {dag_id} failed{said}")
 

@@ -67,7 +67,9 @@ def normal_requirements(value: Any) -> list[dict[str, Any]]:
     Raises:
         InputInvalid: If it is neither a list of requirements nor a map of them by class.
     """
-    entries = [{"class": name, **body} for name, body in value.items()] if isinstance(value, dict) else value
+    entries = value
+    if isinstance(value, dict) and all(isinstance(body, dict) for body in value.values()):
+        entries = [{"class": name, **body} for name, body in value.items()]
     if not isinstance(entries, list) or not all(isinstance(e, dict) and "class" in e for e in entries):
         raise InputInvalid("cwl:requirements: write a list of requirements, each with its class")
     result = []

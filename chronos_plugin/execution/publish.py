@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from chronos_plugin.errors import RunFailed
+
 
 def publish(outputs: dict[str, Any], folder: Path, owned: Path) -> dict[str, Any]:
     """Put the files of an output object into ``folder``, replacing what is there.
@@ -26,7 +28,20 @@ def publish(outputs: dict[str, Any], folder: Path, owned: Path) -> dict[str, Any
 
     Returns:
         The output object with the new locations, sizes and SHA-1 checksums.
+
+    Raises:
+        RunFailed: If a file is gone or there is no room; what was in ``folder`` stays.
     """
+    from cwltool.errors import WorkflowException
+    from schema_salad.exceptions import ValidationException
+
+    try:
+        return _publish(outputs, folder, owned)
+    except (OSError, ValidationException, WorkflowException) as error:
+        raise RunFailed(f"the outputs cannot be published to {folder}: {error}") from error
+
+
+def _publish(outputs: dict[str, Any], folder: Path, owned: Path) -> dict[str, Any]:
     from cwltool.pathmapper import PathMapper
     from cwltool.process import compute_checksums, stage_files
     from cwltool.stdfsaccess import StdFsAccess
@@ -59,9 +74,8 @@ def publish(outputs: dict[str, Any], folder: Path, owned: Path) -> dict[str, Any
 
         visit_class(result, ("File", "Directory"), moved)
         _swap(staging, folder)
-    except BaseException:
+    finally:
         shutil.rmtree(staging, ignore_errors=True)
-        raise
     return result
 
 

@@ -20,7 +20,7 @@ class Api:
     Proxies are never used: the server is on this machine.
     """
 
-    def __init__(self, host: str, port: int, timeout: float = 30.0) -> None:
+    def __init__(self, host: str, port: int, timeout: float = 15.0) -> None:
         self._host = host
         self._port = port
         self._timeout = timeout

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TextIO
 
+# Between two looks; each costs the API server processor time that the steps need.
+LOOK_SECONDS = 1.0
 # Between two lines about the elements of one step, where lines cannot be replaced.
 PLAIN_SECONDS = 5.0
 
@@ -143,9 +145,7 @@ def follow(
     instances: Callable[[], Iterable[Mapping[str, Any]]],
     progress: Progress,
     screen: Screen,
-    *,
-    check: Callable[[], None] = lambda: None,
-    pause: float = 1.0,
+    pause: Callable[[float], None] = time.sleep,
 ) -> str:
     """Report a run until it ends; return its last state (``success`` or ``failed``).
 
@@ -154,18 +154,16 @@ def follow(
         instances: Gives its task instances.
         progress: Turns them into lines.
         screen: Shows the lines.
-        check: Called at every look; raises when there is no point in waiting.
-        pause: Seconds between two looks; each costs the API server processor time that the steps need.
+        pause: Waits between two looks; raises when there is no point in waiting.
     """
     while True:
-        check()
         # Before the instances: those of an ended run are complete.
         now = state()
         over = now in ("success", "failed")
         screen.show(progress.update(instances()), "" if over else progress.now())
         if over:
             return now
-        time.sleep(pause)
+        pause(LOOK_SECONDS)
 
 
 def _steps(instances: Iterable[Mapping[str, Any]]) -> dict[str, Step]:

@@ -6,11 +6,10 @@ import contextlib
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +20,8 @@ from demo.errors import ApiError, DemoError, NotReady
 from demo.layout import Layout, read_json, write_private
 from demo.lock import RunLock
 from demo.ports import reserve
-from demo.processes import ProcessGroup, tail
+from demo.processes import ProcessGroup, end, tail
+from demo.proctable import ProcessId
 
 PORT = 8080
 START_TIMEOUT = 180.0
@@ -40,8 +40,15 @@ class Installation(NamedTuple):
 
 
 @contextlib.contextmanager
-def started(layout: Layout, lock: RunLock) -> Iterator[Installation]:
+def started(
+    layout: Layout, lock: RunLock, pause: Callable[[float], None] = time.sleep
+) -> Iterator[Installation]:
     """Start all components, wait until they are healthy, and stop them and all they started at the end.
+
+    Args:
+        layout: The installation's files.
+        lock: Its lock, which is held.
+        pause: Waits; raises when there is no point in waiting.
 
     Raises:
         DemoError: The installation did not come up; the message says what its logs say.
@@ -49,14 +56,16 @@ def started(layout: Layout, lock: RunLock) -> Iterator[Installation]:
     with reserve(PORT) as port:
         if port != PORT:
             print(f"port {PORT} is taken; using {port}")
-        yield from _started(layout, lock, Address(os.environ.get("CHRONOS_HOST") or "127.0.0.1", port))
+        yield from _started(layout, lock, pause, Address(os.environ.get("CHRONOS_HOST") or "127.0.0.1", port))
 
 
-def _started(layout: Layout, lock: RunLock, address: Address) -> Iterator[Installation]:
+def _started(
+    layout: Layout, lock: RunLock, pause: Callable[[float], None], address: Address
+) -> Iterator[Installation]:
     keys = Secrets.load(layout.secrets)
     configuration.write(layout, address, keys)
     environment = configuration.environment(layout, dict(os.environ))
-    prepare_database(layout, keys, environment)
+    prepare_database(layout, keys, environment, pause)
     processes = ProcessGroup(
         # -P: the demo's own modules are no import of Airflow's and of the workflows'.
         [sys.executable, "-P", str(_SCRIPTS / "loader.py")],
@@ -68,18 +77,17 @@ def _started(layout: Layout, lock: RunLock, address: Address) -> Iterator[Instal
         print("starting API server, scheduler, DAG processor, triggerer", flush=True)
         processes.start()
         lock.publish(address.public, processes.leaders())
-        wait_until_healthy(api, processes)
+        wait_until_healthy(api, processes, pause)
         _log_in(api, keys, layout)
         yield Installation(api, processes, address, keys)
     finally:
-        # A second Ctrl-C must not leave half of the components behind.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
         api.close()
         processes.stop()
 
 
-def prepare_database(layout: Layout, keys: Secrets, environment: dict[str, str]) -> None:
+def prepare_database(
+    layout: Layout, keys: Secrets, environment: dict[str, str], pause: Callable[[float], None]
+) -> None:
     """Make or migrate the database, unless it was made for what is installed now.
 
     Raises:
@@ -98,16 +106,26 @@ def prepare_database(layout: Layout, keys: Secrets, environment: dict[str, str])
         "reset_password": known.get("password") != wanted["password"],
     }
     with log.open("wb") as stream:
-        answer = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-P", str(_SCRIPTS / "database.py")],
-            input=json.dumps(request).encode(),
-            env=environment,
-            cwd=layout.home,
+            stdin=subprocess.PIPE,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            check=False,
+            cwd=layout.home,
+            env=environment,
+            # Ctrl-C reaches the demo only.
+            start_new_session=True,
         )
-    if answer.returncode:
+    try:
+        if process.stdin is not None:
+            with process.stdin as stdin, contextlib.suppress(BrokenPipeError):
+                stdin.write(json.dumps(request).encode())
+        while process.poll() is None:
+            pause(_POLL_SECONDS)
+    finally:
+        end([ProcessId.of(process.pid)] if process.poll() is None else [])
+        process.wait()
+    if process.returncode:
         last = "\n".join(f"  {line}" for line in tail(log, 20))
         raise DemoError(f"The database could not be prepared. The last lines of {log}:\n{last}")
     write_private(layout.database_stamp, json.dumps(wanted, indent=2) + "\n")
@@ -129,7 +147,12 @@ def database_mark(checkout: Path, keys: Secrets) -> dict[str, str]:
     }
 
 
-def wait_until_healthy(api: Api, processes: ProcessGroup, timeout: float = START_TIMEOUT) -> None:
+def wait_until_healthy(
+    api: Api,
+    processes: ProcessGroup,
+    pause: Callable[[float], None] = time.sleep,
+    timeout: float = START_TIMEOUT,
+) -> None:
     """Return as soon as every component reports that it is healthy.
 
     Raises:
@@ -145,7 +168,7 @@ def wait_until_healthy(api: Api, processes: ProcessGroup, timeout: float = START
             state = api.health()
             if all(state.get(name) == "healthy" for name in _HEALTHY):
                 return
-        time.sleep(_POLL_SECONDS)
+        pause(_POLL_SECONDS)
     missing = ", ".join(sorted(name for name in _HEALTHY if state.get(name) != "healthy"))
     raise NotReady(f"Not healthy after {timeout:.0f} s: {missing if state else 'the API server'}")
 

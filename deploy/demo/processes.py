@@ -14,6 +14,8 @@ from demo.errors import ComponentDied
 from demo.proctable import ProcessId, living, members, send
 
 GRACE_SECONDS = 10.0
+# Airflow takes a second SIGTERM as "do not wait any longer" for tasks and triggers.
+INSIST_SECONDS = 4.0
 _POLL_SECONDS = 0.05
 _KILL_ROUNDS = 5
 _SHOWN_LINES = 20
@@ -87,8 +89,8 @@ class ProcessGroup:
 def end(leaders: Iterable[ProcessId], grace: float = GRACE_SECONDS) -> int:
     """End the leaders and every process of their sessions or that descends from those.
 
-    The leaders get SIGTERM and end their children in their own order; whatever is left after them gets it
-    too, and after ``grace`` seconds in all SIGKILL.
+    The leaders get SIGTERM and end their children in their own order; whatever is left after them, or after
+    four seconds, gets it too, and after ``grace`` seconds in all SIGKILL.
 
     Returns:
         How many processes had to be killed.
@@ -96,9 +98,10 @@ def end(leaders: Iterable[ProcessId], grace: float = GRACE_SECONDS) -> int:
     known = set(leaders)
     # Remembered: a process that left its session is found only while its parents live.
     everyone = known | members(known)
-    deadline = time.monotonic() + grace
+    begin = time.monotonic()
+    deadline = begin + grace
     send(known, SIGTERM)
-    _wait(known, deadline)
+    _wait(known, min(deadline, begin + INSIST_SECONDS))
     everyone |= members(everyone)
     send(everyone, SIGTERM)
     _wait(everyone, deadline)

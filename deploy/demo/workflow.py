@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,20 @@ _SHOWN_FAILURES = 5
 _POLL_SECONDS = 0.25
 
 
-def run(installation: Installation, layout: Layout, since: datetime) -> bool:
+def run(installation: Installation, layout: Layout, since: datetime, pause: Callable[[float], None]) -> bool:
     """Run the demo workflow with its defaults, print its progress and its outputs.
 
     Args:
         installation: Where it runs.
         layout: Where the output object is kept.
         since: The installation's start; the workflow's file must have been read after it.
+        pause: Waits; raises when there is no point in waiting.
 
     Returns:
         Whether the run succeeded.
     """
     api = installation.api
-    wait_for_dag(installation, since)
+    wait_for_dag(api, since, pause)
     run_id = api.trigger(WORKFLOW)
     start = time.monotonic()
     print(f"running {WORKFLOW} through the scheduler, {run_id}", flush=True)
@@ -48,7 +49,7 @@ def run(installation: Installation, layout: Layout, since: datetime) -> bool:
         lambda: api.task_instances(WORKFLOW, run_id),
         progress,
         screen,
-        check=installation.processes.check,
+        pause,
     )
     seconds = time.monotonic() - start
     if state != "success":
@@ -66,7 +67,7 @@ def run(installation: Installation, layout: Layout, since: datetime) -> bool:
     return True
 
 
-def wait_for_dag(installation: Installation, since: datetime) -> None:
+def wait_for_dag(api: Api, since: datetime, pause: Callable[[float], None]) -> None:
     """Return when the workflow's file, as it is now, has become a DAG.
 
     Raises:
@@ -75,15 +76,14 @@ def wait_for_dag(installation: Installation, since: datetime) -> None:
     """
     deadline = time.monotonic() + DAG_TIMEOUT
     while time.monotonic() < deadline:
-        installation.processes.check()
-        dag = installation.api.dag(WORKFLOW)
+        dag = api.dag(WORKFLOW)
         # After an earlier start the database knows the DAG of an earlier file.
         if dag is not None and is_parsed(dag, since):
             return
-        for error in installation.api.import_errors():
+        for error in api.import_errors():
             if Path(str(error.get("filename"))).stem == WORKFLOW and _time(error.get("timestamp")) >= since:
                 raise DemoError(f"{error['filename']} cannot be imported:\n{error['stack_trace']}")
-        time.sleep(_POLL_SECONDS)
+        pause(_POLL_SECONDS)
     raise NotReady(f"The DAG {WORKFLOW} was not there after {DAG_TIMEOUT:.0f} s; see dag-processor.log.")
 
 

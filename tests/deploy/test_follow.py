@@ -114,18 +114,19 @@ def test_a_terminal_gets_a_live_line_that_fits(monkeypatch: pytest.MonkeyPatch) 
 
 def test_follow_ends_with_the_run() -> None:
     states = iter(["queued", "running", "success"])
-    stream = io.StringIO()
     looks = iter([LOOKS[0], LOOKS[1], LOOKS[-1]])
-    end = follow(
-        lambda: next(states), lambda: next(looks), Progress(RECORDED["tasks"]), Screen(stream), pause=0
-    )
+    pauses: list[float] = []
+    stream = io.StringIO()
+    progress = Progress(RECORDED["tasks"])
+    end = follow(lambda: next(states), lambda: next(looks), progress, Screen(stream), pauses.append)
     assert end == "success"
+    assert len(pauses) == 2
     assert stream.getvalue().splitlines()[-1].split()[0] in RECORDED["tasks"]
 
 
-def test_follow_stops_when_a_component_died() -> None:
-    def check() -> None:
+def test_follow_stops_when_waiting_makes_no_sense() -> None:
+    def pause(_seconds: float) -> None:
         raise ComponentDied("The scheduler ended")
 
     with pytest.raises(ComponentDied):
-        follow(lambda: "running", list, Progress(), Screen(io.StringIO()), check=check, pause=0)
+        follow(lambda: "running", list, Progress(), Screen(io.StringIO()), pause)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chronos_plugin.execution.links import reshape
@@ -16,11 +16,13 @@ from chronos_plugin.execution.store import read_item, run_folder, strip, write_j
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda v: st.lists(v) | st.dictionaries(st.text(), v),
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=5), v, max_size=3),
+    max_leaves=6,
 )
 
 
-@given(st.lists(JSON, max_size=20))
+@settings(max_examples=40)
+@given(st.lists(JSON, max_size=8))
 def test_lists_are_read_item_by_item(items: list[Any]) -> None:
     import tempfile
 
