@@ -20,7 +20,6 @@ from demo.layout import Layout
 from demo.lock import RunLock
 from demo.processes import end
 
-_installation = started  # the name by which benches/installation.py knows it
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
