@@ -21,8 +21,9 @@ name is the ``kind`` in a targets file. It is constructed with ``name`` and ``op
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +33,9 @@ from chronos_plugin.errors import TargetUnsupported
 
 LOG_FILE = "log.txt"
 """In a job's folder: what the tool wrote to its standard output and error and did not capture itself."""
+
+LOG_CHUNK = 1 << 18
+"""Bytes of log that are read at a time."""
 
 
 class JobState(StrEnum):
@@ -185,7 +189,7 @@ class Target(ABC):
     All methods are called in one asyncio event loop, several at a time; none may block it. Native ids
     are texts that mean something to the target alone. An error that passes (no connection, time-out, a
     busy server) is raised as :class:`~chronos_plugin.errors.TargetUnreachable`: the call is repeated with
-    growing pauses. :class:`~chronos_plugin.errors.TargetRefused` is final for the job: it fails, with the message.
+    growing pauses. :class:`~chronos_plugin.errors.TargetRefused` is final: the job fails, with the message.
 
     Attributes:
         kind: Name of the entry point.
@@ -229,30 +233,24 @@ class Target(ABC):
 
     async def hold(self, native: str, job: Job) -> None:
         """Keep a queued job from starting."""
-        raise self._unable("hold a queued job")
+        raise self._unable("hold a queued job", native, job)
 
     async def release(self, native: str, job: Job) -> None:
         """Let a held job start."""
-        raise self._unable("release a held job")
+        raise self._unable("release a held job", native, job)
 
     async def suspend(self, native: str, job: Job) -> None:
         """Stop a running job where it is."""
-        raise self._unable("suspend a running job")
+        raise self._unable("suspend a running job", native, job)
 
     async def resume(self, native: str, job: Job) -> None:
         """Let a suspended job go on."""
-        raise self._unable("resume a suspended job")
+        raise self._unable("resume a suspended job", native, job)
 
-    async def logs(self, native: str, job: Job, offset: int) -> AsyncIterator[bytes]:
-        """Yield what the job has written to its log from byte ``offset`` to now."""
+    async def logs(self, native: str, job: Job, offset: int) -> bytes:
+        """Return what the job has written to its log from byte ``offset`` on, at most :data:`LOG_CHUNK`."""
         del native
-        try:
-            with open(job.log, "rb") as file:
-                file.seek(offset)
-                while chunk := file.read(1 << 16):
-                    yield chunk
-        except FileNotFoundError:
-            return
+        return await asyncio.to_thread(read_from, job.log, offset)
 
     async def collect(self, native: str, job: Job) -> None:
         """Bring what the job wrote to where ``job.folder`` is, for targets without shared storage."""
@@ -260,10 +258,20 @@ class Target(ABC):
 
     @abstractmethod
     async def test(self) -> TargetReport:
-        """Try what a submission needs, without submitting; never raises for what an administrator can mend."""
+        """Try what a submission needs, without submitting; what an administrator can mend is no error."""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - most targets hold nothing
         """Let go of connections."""
 
-    def _unable(self, what: str) -> TargetUnsupported:
-        return TargetUnsupported(f"target {self.name} ({self.kind}) cannot {what}")
+    def _unable(self, what: str, native: str, job: Job) -> TargetUnsupported:
+        return TargetUnsupported(f"target {self.name} ({self.kind}) cannot {what}: {job.name} ({native})")
+
+
+def read_from(file: Path, offset: int) -> bytes:
+    """Return at most :data:`LOG_CHUNK` bytes of ``file`` from ``offset`` on; none if it is not there."""
+    try:
+        with open(file, "rb") as stream:
+            stream.seek(offset)
+            return stream.read(LOG_CHUNK)
+    except FileNotFoundError:
+        return b""
