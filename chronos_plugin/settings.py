@@ -131,6 +131,22 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "auto",
     },
+    "parse_process_files": {
+        "description": (
+            "CWL files that one parse process of the DAG processor takes, one after another, before a "
+            "new one replaces it. 1: a process for each file, as for Python files."
+        ),
+        "type": "integer",
+        "default": "100",
+    },
+    "unchanged_parse_interval": {
+        "description": (
+            "Seconds after which the DAG processor parses a CWL file again though nothing that it is "
+            "made from has changed; until then it only confirms its DAG. 0: it parses it at each pass."
+        ),
+        "type": "integer",
+        "default": "3600",
+    },
     "enable_dev": {
         "description": "Accept development versions of CWL (v1.3 with ``loop``).",
         "type": "boolean",
@@ -159,6 +175,8 @@ class Settings:
     retries: int = 0
     keep_work: str = "failed"
     preload: str = "auto"
+    parse_process_files: int = 100
+    unchanged_parse_interval: int = 3600
     enable_dev: bool = True
 
 
@@ -215,6 +233,8 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         retries=_number("retries", values, int),
         keep_work=_word("keep_work", values, ("all", "failed")),
         preload=_word("preload", values, PRELOAD_MODES),
+        parse_process_files=max(1, _number("parse_process_files", values, int)),
+        unchanged_parse_interval=_number("unchanged_parse_interval", values, int),
         enable_dev=_word("enable_dev", values, ("true", "false")) == "true",
     )
 

@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -86,11 +87,34 @@ def compile_file(
     file = Path(os.path.abspath(file))
     root = Path(os.path.abspath(bundle)) if bundle is not None else None
     data = read_source(file, root=root, max_bytes=max_bytes)
-    place = f"{file.relative_to(root).as_posix() if root else ''}#{fragment}#{enable_dev}"
-    folder = cache_root / _key(data, place)
+    folder = cache_root / _key(data, _place(file, root, fragment, enable_dev))
     for found in _cached(folder, file):
         return found
     return _compile(file, root, fragment, enable_dev, max_bytes, folder, data)
+
+
+def cached_digest(
+    file: Path,
+    *,
+    cache_root: Path,
+    bundle: Path | None = None,
+    fragment: str = "",
+    enable_dev: bool = True,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+) -> str | None:
+    """Return the digest that :func:`compile_file` would find in the cache, None where it would compile."""
+    file = Path(os.path.abspath(file))
+    root = Path(os.path.abspath(bundle)) if bundle is not None else None
+    try:
+        data = read_source(file, root=root, max_bytes=max_bytes)
+    except CwlError:
+        return None
+    folder = cache_root / _key(data, _place(file, root, fragment, enable_dev))
+    return next((str(value["digest"]) for _, _, value in _valid_entries(folder, file)), None)
+
+
+def _place(file: Path, root: Path | None, fragment: str, enable_dev: bool) -> str:
+    return f"{file.relative_to(root).as_posix() if root else ''}#{fragment}#{enable_dev}"
 
 
 def _key(data: bytes, place: str) -> str:
@@ -101,6 +125,19 @@ def _key(data: bytes, place: str) -> str:
 
 def _cached(folder: Path, file: Path) -> Iterator[CompiledDocument]:
     """Yield the compiled forms in ``folder`` whose included files are unchanged beside ``file``."""
+    for variant, base, value in _valid_entries(folder, file):
+        with suppress(ValueError, KeyError, TypeError):
+            yield CompiledDocument(
+                file=file,
+                base=base,
+                digest=value["digest"],
+                folder=variant,
+                graph=TaskGraph.from_json(value["graph"]),
+            )
+
+
+def _valid_entries(folder: Path, file: Path) -> Iterator[tuple[Path, Path, dict[str, Any]]]:
+    """Yield folder, base and content of the entries whose included files are unchanged beside ``file``."""
     try:
         variants = sorted(os.listdir(folder))
     except OSError:
@@ -112,14 +149,8 @@ def _cached(folder: Path, file: Path) -> Iterator[CompiledDocument]:
             value = json.loads((folder / variant / "graph.json").read_bytes())
             base = _base(file, value["up"])
             if all(_digest(base / name) == digest for name, digest in value["includes"].items()):
-                yield CompiledDocument(
-                    file=file,
-                    base=base,
-                    digest=value["digest"],
-                    folder=folder / variant,
-                    graph=TaskGraph.from_json(value["graph"]),
-                )
-        except (OSError, ValueError, KeyError, TypeError):
+                yield folder / variant, base, value
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # A damaged or foreign entry is no reason to fail: it is compiled again.
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,6 +100,28 @@ def import_dag(path: Path, bundle_path: Path | None) -> Any:
     return render(document, dag_id=name, settings=configured, only=_wanted_task(name))
 
 
+def fingerprint(path: Path, bundle_path: Path | None) -> str | None:
+    """Return a digest of all the files that :func:`import_dag` would read; None where it must compile.
+
+    Equal digests in one process mean equal DAGs: settings and versions do not change while it runs.
+    """
+    from chronos_plugin import settings
+    from chronos_plugin.compiler.compile import cached_digest
+    from chronos_plugin.rendering.deployment import mark_of
+
+    configured = settings.load()
+    bundle = bundle_path if bundle_path and path.is_relative_to(bundle_path) else None
+    mark = mark_of(path, bundle, configured)
+    return cached_digest(
+        path,
+        cache_root=configured.cache_root,
+        bundle=bundle,
+        fragment=mark.fragment if mark else "",
+        enable_dev=configured.enable_dev,
+        max_bytes=configured.max_document_bytes,
+    )
+
+
 def _wanted_task(name: str) -> str | None:
     """Return the task for which this process parses, None where it parses for all."""
     from airflow.sdk import get_parsing_context
@@ -130,35 +151,6 @@ def register() -> None:
     registry = get_importer_registry()
     if not isinstance(registry.get_importer(f"x{SUFFIX}"), CwlDagImporter):
         registry.register(CwlDagImporter())
-
-
-def extend_listing() -> None:
-    """Let the DAG processor list CWL files.
-
-    Airflow 3.3's manager lists ``.py`` and zip files without asking the importers. The listing is
-    extended, not replaced: when Airflow asks the importers itself, this adds nothing.
-    """
-    from airflow.dag_processing.importers import get_importer_registry
-    from airflow.dag_processing.manager import DagFileProcessorManager as Manager
-
-    original = Manager._find_files_in_bundle
-    if getattr(original, "of_chronos", False):
-        return
-
-    def find_files(self: Any, bundle: Any) -> list[Path]:
-        found: list[Path] = original(self, bundle)
-        importer = get_importer_registry().get_importer(f"x{SUFFIX}")
-        if not isinstance(importer, CwlDagImporter):
-            return found
-        started = time.monotonic()
-        known = set(found)
-        listed = [Path(p).relative_to(bundle.path) for p in importer.list_dag_files(bundle.path)]
-        found = found + [path for path in listed if path not in known]
-        self.log.debug("found %d CWL files in %.3f s", len(listed), time.monotonic() - started)
-        return found
-
-    find_files.of_chronos = True  # type: ignore[attr-defined]
-    Manager._find_files_in_bundle = find_files  # type: ignore[method-assign]
 
 
 def _import_error(error: Exception, file_path: str) -> DagImportError:

@@ -17,9 +17,9 @@ def on_starting(component: Any) -> None:
     if type(component).__name__ != "Job":
         return  # A task process: it inherits from its parent, or needs no library at all.
     if "airflow.dag_processing.manager" in sys.modules:
-        from chronos_plugin.rendering.importer import extend_listing
+        from chronos_plugin.rendering.manager import extend
 
-        extend_listing()
+        extend()
     if _wanted():
         from chronos_plugin.cwl import library
 
