@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, TaskGroup
 from airflow.sdk.definitions._internal.expandinput import DictOfListsExpandInput
+from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.definitions.taskgroup import MappedTaskGroup
 
 from chronos_plugin.compiler.compile import CompiledDocument
@@ -58,7 +59,10 @@ def render(
         "render_template_as_native_obj": False,
     }
     dag = DAG(**{**arguments, **(overrides or {})})
+    # Airflow copies a DAG's form into each of its tasks. A task of a run is given the DAG's again.
+    form, dag.params = dag.params, ParamsDict()
     _Rendering(document, dag, settings).tasks(only)
+    dag.params = form
     return dag
 
 

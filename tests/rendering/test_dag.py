@@ -9,7 +9,8 @@ import pytest
 
 from chronos_plugin.compiler.compile import CompiledDocument
 from chronos_plugin.rendering.dag import render
-from chronos_plugin.rendering.importer import CwlDagImporter, extend_listing
+from chronos_plugin.rendering.importer import CwlDagImporter
+from chronos_plugin.rendering.manager import extend_listing
 from chronos_plugin.settings import OPTIONS, from_mapping
 
 CHECKOUT = Path(__file__).resolve().parents[2]
