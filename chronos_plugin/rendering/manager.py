@@ -115,6 +115,10 @@ class CwlParsing:
         self._files.begin(file)
         return self._processes.parse(file)
 
+    def end(self) -> None:
+        """End the processes that have nothing to do."""
+        self._processes.end_idle()
+
     def leave_out_unchanged(
         self, known_files: Mapping[str, Collection[DagFileInfo]], others: Collection[DagFileInfo]
     ) -> None:
@@ -125,17 +129,17 @@ class CwlParsing:
             others: Files in the queue that do not belong to the pass.
         """
         manager = self._manager
-        self._processes.end_idle()
+        self.end()
         queued = [
             file for file in manager._file_queue if file.rel_path.suffix == SUFFIX and file not in others
         ]
         if not queued:
             return
         self._files.keep({file.presence_key for files in known_files.values() for file in files})
-        for file in list(self._files.confirm(queued, manager._bundle_versions)):
+        now = timezone.utcnow()
+        for file in self._files.confirm(queued, manager._bundle_versions, now):
             stat = manager._file_stats[file]
-            finished, runs = timezone.utcnow(), stat.run_count + 1
-            manager._file_stats[file] = attrs.evolve(stat, last_finish_time=finished, run_count=runs)
+            manager._file_stats[file] = attrs.evolve(stat, last_finish_time=now, run_count=stat.run_count + 1)
             del manager._file_queue[file]
 
 

@@ -6,10 +6,12 @@ are those of its last parse. Any doubt means an ordinary parse.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from airflow.dag_processing.manager import DagFileInfo
     from airflow.dag_processing.processor import DagFileParsingResult
     from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
 
 Fingerprint = Callable[[Path, Path | None], str | None]
 _CHUNK = 200
@@ -77,22 +81,30 @@ class ParsedFiles:
         self._parsed = {key: parsed for key, parsed in self._parsed.items() if key in present}
 
     def confirm(
-        self, files: Collection[DagFileInfo], versions: Mapping[str, str | None]
+        self, files: Collection[DagFileInfo], versions: Mapping[str, str | None], now: datetime
     ) -> Iterator[DagFileInfo]:
-        """Yield the files that need no parse; their DAGs count as parsed now.
+        """Yield the files that need no parse; their DAGs count as parsed at ``now``.
 
         Args:
             files: The files of a pass.
             versions: The version of each bundle; None for one that has no versions.
+            now: The time.
         """
+        from sqlalchemy.exc import SQLAlchemyError
+
         bundles: dict[str, list[DagFileInfo]] = defaultdict(list)
         for file in files:
-            if self._is_unchanged(file):
+            if file.bundle_name in versions and self._is_unchanged(file):
                 bundles[file.bundle_name].append(file)
         for bundle, unchanged in bundles.items():
             for start in range(0, len(unchanged), _CHUNK):
                 chunk = unchanged[start : start + _CHUNK]
-                yield from self._confirmed(chunk, bundle, versions[bundle])
+                try:
+                    confirmed = self._confirmed(chunk, bundle, versions[bundle], now)
+                except SQLAlchemyError:
+                    log.info("%d unchanged CWL files are parsed all the same", len(chunk), exc_info=True)
+                else:
+                    yield from confirmed
 
     def _is_unchanged(self, file: DagFileInfo) -> bool:
         parsed = self._parsed.get(file.presence_key)
@@ -104,7 +116,7 @@ class ParsedFiles:
         return self._fingerprint(file.absolute_path, file.bundle_path)
 
     def _confirmed(
-        self, files: Collection[DagFileInfo], bundle: str, version: str | None
+        self, files: Collection[DagFileInfo], bundle: str, version: str | None, now: datetime
     ) -> list[DagFileInfo]:
         known = {file: self._parsed[file.presence_key].dags for file in files}
         with create_session() as session:
@@ -115,7 +127,7 @@ class ParsedFiles:
                 for file, dags in known.items()
                 if in_force.issuperset(dags.items()) and str(file.rel_path) not in failed
             ]
-            _refresh({dag_id for file in confirmed for dag_id in known[file]}, session)
+            _refresh({dag_id for file in confirmed for dag_id in known[file]}, now, session)
         return confirmed
 
 
@@ -172,9 +184,8 @@ def _failed(files: Iterable[DagFileInfo], bundle: str, session: Session) -> set[
     return set(session.scalars(query))
 
 
-def _refresh(dag_ids: Collection[str], session: Session) -> None:
-    """Let the DAGs count as parsed now, as Airflow's search for stale DAGs asks."""
-    from airflow._shared.timezones import timezone
+def _refresh(dag_ids: Collection[str], now: datetime, session: Session) -> None:
+    """Let the DAGs count as parsed at ``now``, as Airflow's search for stale DAGs asks."""
     from airflow.models.dag import DagModel
     from sqlalchemy import update
 
@@ -182,6 +193,6 @@ def _refresh(dag_ids: Collection[str], session: Session) -> None:
         session.execute(
             update(DagModel)
             .where(DagModel.dag_id.in_(dag_ids))
-            .values(last_parsed_time=timezone.utcnow())
+            .values(last_parsed_time=now)
             .execution_options(synchronize_session=False)
         )
