@@ -15,7 +15,7 @@ from benches import workloads
 from benches.installation import CHECKOUT
 
 _MORE = 10
-"""Further passes over CWL files that are averaged; of the peer's, each of which costs as much as its first, one."""
+"""Further passes over CWL files that are averaged. Of the peer's one is measured: each costs as much."""
 
 
 def run(*, workflows: int = 1000, steps: int = 5) -> dict[str, Any]:
