@@ -147,3 +147,24 @@ def test_paths_of_a_container_are_seen_from_outside(tmp_path: Path) -> None:
     assert (out / "sub" / "output").read_text() == "y"
     assert os.readlink(out / "sub" / "output") == "../own"
     assert os.readlink(out / "other") == "/etc/hostname"
+
+
+@pytest.mark.docker
+def test_links_made_in_a_container(launch: Launch, elsewhere: Path) -> None:
+    hint = ", DockerRequirement: {dockerPull: 'debian:stable-slim'}"
+    script = 'ln -s "$1" o && echo own > a && ln -s $PWD/a b'
+    outputs = (
+        "{o: {type: File, outputBinding: {glob: o}}, b: {type: File, outputBinding: {glob: b}}}"
+    )
+    ended = launch(
+        tool(script, outputs, ONE_INPUT, hint), {"f": str(elsewhere)}, container_engine="docker"
+    )
+    assert place(ended.outputs["o"]).read_text() == "secret"
+    assert place(ended.outputs["b"]).read_text() == "own\n"
+
+
+@pytest.mark.docker
+def test_a_container_hands_out_no_file_of_the_host(launch: Launch, elsewhere: Path) -> None:
+    hint = ", DockerRequirement: {dockerPull: 'debian:stable-slim'}"
+    with pytest.raises(StepFailed, match="could not be collected"):
+        launch(tool(f"ln -s {elsewhere} o", FILE, more=hint), container_engine="docker")
