@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from chronos_plugin.compiler.graph import Task
-from chronos_plugin.errors import RunFailed
+from chronos_plugin.errors import RunFailed, StepFailed
 from chronos_plugin.execution import links
 from chronos_plugin.execution.inputs import as_input_object, normal_requirements
 from chronos_plugin.execution.process import ToolProcesses
@@ -90,6 +92,7 @@ def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
         result: dict[str, Any] = {"status": SKIPPED, "outputs": dict.fromkeys(links.ports(step))}
         run.store.write(key, RESULT, result)
         return result
+    _require_own_files(run, inputs)
     work = prepare_work(_fresh(run.store.work(key)))
     execution = execute(run, run.specification(path), inputs, work, processes)
     shutil.rmtree(work / "tmp", ignore_errors=True)
@@ -122,6 +125,23 @@ def _inputs(run: Run, key: Key) -> dict[str, Any] | None:
         value = run.store.element((*parent, (name, None)), index)
         return None if value is None else dict(value)
     return next(run.plan(parent, tuple(n for n, _ in key)))
+
+
+def _require_own_files(run: Run, value: Any) -> None:
+    """Refuse inputs that the run itself made and whose work directory has been removed since."""
+    if isinstance(value, list):
+        for inner in value:
+            _require_own_files(run, inner)
+    elif isinstance(value, Mapping):
+        location = str(value.get("location") or "")
+        path = Path(unquote(urlsplit(location).path)) if location.startswith("file:") else None
+        if path is not None and path.is_relative_to(run.store.root) and not os.path.lexists(path):
+            raise StepFailed(
+                f"{path} is gone: the work directories of this run have been removed (options keep_work and "
+                "keep_work_days of [chronos]); clear the steps before this one too, or the whole run"
+            )
+        for inner in value.values():
+            _require_own_files(run, inner)
 
 
 def _fresh(folder: Path) -> Path:

@@ -153,12 +153,8 @@ def test_paths_of_a_container_are_seen_from_outside(tmp_path: Path) -> None:
 def test_links_made_in_a_container(launch: Launch, elsewhere: Path) -> None:
     hint = ", DockerRequirement: {dockerPull: 'debian:stable-slim'}"
     script = 'ln -s "$1" o && echo own > a && ln -s $PWD/a b'
-    outputs = (
-        "{o: {type: File, outputBinding: {glob: o}}, b: {type: File, outputBinding: {glob: b}}}"
-    )
-    ended = launch(
-        tool(script, outputs, ONE_INPUT, hint), {"f": str(elsewhere)}, container_engine="docker"
-    )
+    outputs = "{o: {type: File, outputBinding: {glob: o}}, b: {type: File, outputBinding: {glob: b}}}"
+    ended = launch(tool(script, outputs, ONE_INPUT, hint), {"f": str(elsewhere)}, container_engine="docker")
     assert place(ended.outputs["o"]).read_text() == "secret"
     assert place(ended.outputs["b"]).read_text() == "own\n"
 
