@@ -149,8 +149,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "preload": {
         "description": (
-            "Import the CWL library once in processes that fork tasks: auto (scheduler with a "
-            "local executor, DAG processor), always, or never."
+            "Import the CWL library once in processes that fork tasks or compile documents: auto "
+            "(scheduler with a local executor, DAG processor, API server), always, or never."
         ),
         "type": "string",
         "default": "auto",
