@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from chronos_plugin.compiler.graph import Task
 from chronos_plugin.errors import RunFailed, StepFailed, StepLost
@@ -95,6 +96,7 @@ def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
     inputs = input_object(run, key)
     if inputs is None:
         return _skipped(run, key)
+    _require_own_files(run, inputs)
     work = prepare_work(_fresh(run.store.work(key)))
     execution = execute(run, specification, inputs, work, processes)
     return _succeeded(run, key, inputs, execution)
@@ -116,6 +118,7 @@ def prepare_step(
     inputs = input_object(run, key)
     if inputs is None:
         return _skipped(run, key)
+    _require_own_files(run, inputs)
     work = prepare_work(_fresh(run.store.work(key)))
     how = detached.Elsewhere(
         engine=setting.container_engine or run.options.container_engine,
@@ -218,6 +221,23 @@ def input_object(run: Run, key: Key) -> dict[str, Any] | None:
         value = run.store.element((*parent, (name, None)), index)
         return None if value is None else dict(value)
     return next(run.plan(parent, tuple(n for n, _ in key)))
+
+
+def _require_own_files(run: Run, value: Any) -> None:
+    """Refuse inputs that the run itself made and whose work directory has been removed since."""
+    if isinstance(value, list):
+        for inner in value:
+            _require_own_files(run, inner)
+    elif isinstance(value, Mapping):
+        location = str(value.get("location") or "")
+        path = Path(unquote(urlsplit(location).path)) if location.startswith("file:") else None
+        if path is not None and path.is_relative_to(run.store.root) and not os.path.lexists(path):
+            raise StepFailed(
+                f"{path} is gone: the work directories of this run have been removed (options keep_work and "
+                "keep_work_days of [chronos]); clear the steps before this one too, or the whole run"
+            )
+        for inner in value.values():
+            _require_own_files(run, inner)
 
 
 def _fresh(folder: Path) -> Path:
