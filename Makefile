@@ -20,7 +20,7 @@ help:
 
 demo:
 	@deploy/bootstrap.sh base
-	@ONCE="$(ONCE)" PYTHONPATH=deploy exec $(PYTHON_IN_VENV) -m demo.main
+	@ONCE="$(ONCE)" exec $(PYTHON_IN_VENV) -m deploy.demo.main
 
 test:
 	@deploy/bootstrap.sh dev
@@ -31,7 +31,7 @@ lint:
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	MYPYPATH=deploy $(VENV)/bin/mypy -p demo
+	$(VENV)/bin/mypy -p deploy.demo
 	$(VENV)/bin/lint-imports
 
 bench:

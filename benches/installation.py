@@ -5,22 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from chronos_plugin.cli.client import Client
+from deploy.demo.installation import started
+from deploy.demo.layout import Layout
+from deploy.demo.lock import RunLock
+from deploy.demo.processes import ProcessGroup
+
 CHECKOUT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(CHECKOUT / "deploy"))
-
-from demo.api import Api  # noqa: E402
-from demo.installation import started  # noqa: E402
-from demo.layout import Layout  # noqa: E402
-from demo.lock import RunLock  # noqa: E402
-from demo.processes import ProcessGroup  # noqa: E402
-
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -43,7 +40,7 @@ class Installation:
         password: Of the user ``admin``.
     """
 
-    api: Api
+    api: Client
     processes: ProcessGroup
     dags: Path
     home: Path
@@ -70,7 +67,7 @@ class Installation:
             RuntimeError: If the run failed.
         """
         started = time.monotonic()
-        run_id = self.api.trigger(dag_id)
+        run_id = self.api.trigger(dag_id, {})
         while (state := self.api.run_state(dag_id, run_id)) not in ("success", "failed"):
             self.processes.check()
             if time.monotonic() - started > timeout:

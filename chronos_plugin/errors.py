@@ -121,7 +121,15 @@ class SettingInvalid(ChronosError):
 
 
 class ServiceFailed(ChronosError):
-    """Raised when another system refused, did not answer, or answered nonsense."""
+    """Raised when another system refused, did not answer, or answered nonsense.
+
+    Attributes:
+        status: The HTTP status of its answer; None where there was none.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class TargetUnreachable(ServiceFailed):

@@ -8,7 +8,7 @@ import secrets
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -38,29 +38,36 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 class Client:
     """A session with the API server at ``server``.
 
+    Args:
+        patience: Seconds for which a server that does not answer, or fails, is asked again once a
+            session is open.
+        proxies: Use those that the environment names.
+
     Raises (all methods):
         ServiceFailed: If the server does not answer, refuses the login, or fails.
     """
 
     server: str
+    patience: float = field(default_factory=lambda: PATIENCE)
+    proxies: bool = True
 
     def __post_init__(self) -> None:
         import requests
 
         self.server = self.server.rstrip("/")
         self._session = requests.Session()
+        self._session.trust_env = self.proxies
         self._failures: tuple[type[Exception], ...] = (requests.RequestException,)
+        self._account = ("", "")
         self._logged_in = False
 
-    def log_in(self) -> None:
-        """Log in by ``CHRONOS_TOKEN``, or ``CHRONOS_USERNAME`` and ``CHRONOS_PASSWORD``."""
-        token = os.environ.get("CHRONOS_TOKEN")
+    def log_in(self, user: str = "", password: str = "") -> None:
+        """Log in as ``user``, else by ``CHRONOS_TOKEN``, else by ``CHRONOS_USERNAME`` and its password."""
+        if user:
+            self._account = (user, password)
+        token = "" if self._account[0] else os.environ.get("CHRONOS_TOKEN")
         if not token:
-            user, password = os.environ.get("CHRONOS_USERNAME"), os.environ.get("CHRONOS_PASSWORD")
-            if not user or not password:
-                raise ServiceFailed(
-                    "no login: set the variables CHRONOS_USERNAME and CHRONOS_PASSWORD, or CHRONOS_TOKEN"
-                )
+            user, password = self._account if self._account[0] else _account_of_environment()
             self._session.headers.pop("Authorization", None)
             body = {"username": user, "password": password}
             answer = self._send("POST", "/auth/token", json=body)
@@ -83,18 +90,32 @@ class Client:
         """Remove a deployed document."""
         self.request("DELETE", f"/chronos/api/v1/workflows/{quote(name)}")
 
+    def health(self) -> dict[str, str]:
+        """Return the status of each component of Airflow, "healthy" when all is well with it."""
+        answer = self.request("GET", "/api/v2/monitor/health")
+        # A component that never reported has a null status.
+        return {name: str(state.get("status")) for name, state in answer.items() if isinstance(state, dict)}
+
     def dag(self, dag_id: str) -> Any:
         """Return a DAG, None if it is not known."""
         return self.request("GET", f"/api/v2/dags/{quote(dag_id)}", missing=None)
+
+    def tasks(self, dag_id: str) -> list[Any]:
+        """Return the tasks of a DAG in topological order as far as the server gives it."""
+        return list(self.request("GET", f"/api/v2/dags/{quote(dag_id)}/tasks")["tasks"])
 
     def input_schemas(self, dag_id: str) -> dict[str, Any]:
         """Return the JSON Schemas of a DAG's inputs by name."""
         details = self.request("GET", f"/api/v2/dags/{quote(dag_id)}/details")
         return {name: param.get("schema", {}) for name, param in (details.get("params") or {}).items()}
 
+    def import_errors(self) -> list[Any]:
+        """Return what is wrong with files of the bundles."""
+        return list(self.pages("/api/v2/importErrors", "import_errors"))
+
     def import_error(self, filename: str) -> str | None:
         """Return the import error of a file of the bundle, None if it has none."""
-        for error in self.pages("/api/v2/importErrors", "import_errors"):
+        for error in self.import_errors():
             if str(error.get("filename", "")).endswith(filename):
                 return str(error["stack_trace"])
         return None
@@ -146,6 +167,12 @@ class Client:
         )
         return list(_messages(answer.get("content")))
 
+    def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """Return what a task pushed as its return value, None if it pushed nothing."""
+        path = f"{_run(dag_id, run_id)}/taskInstances/{quote(task_id)}/xcomEntries/return_value"
+        answer = self.request("GET", path, params={"stringify": "false"}, missing=None)
+        return answer["value"] if answer is not None else None
+
     def outputs(self, dag_id: str, run_id: str) -> Any:
         """Return the output object of a run, None if it has published none."""
         path = f"/chronos/api/v1/dags/{quote(dag_id)}/runs/{quote(run_id, safe='')}/outputs"
@@ -155,6 +182,10 @@ class Client:
         """Return the first error that a task of a run recorded, None if there is none."""
         path = f"/chronos/api/v1/dags/{quote(dag_id)}/runs/{quote(run_id, safe='')}/error"
         return self.request("GET", path, missing=None)
+
+    def close(self) -> None:
+        """Close the connections; the next request opens others."""
+        self._session.close()
 
     def pages(self, path: str, key: str) -> Iterator[Any]:
         """Yield the entries of a paged list."""
@@ -182,7 +213,7 @@ class Client:
 
         Every request of this class may be sent twice: see :meth:`trigger`.
         """
-        deadline, pause, renewed = time.monotonic() + PATIENCE, 0.5, False
+        deadline, pause, renewed = time.monotonic() + self.patience, 0.5, False
         while True:
             try:
                 answer = self._send(method, path, **arguments)
@@ -226,6 +257,23 @@ def _messages(content: Any) -> Iterator[str]:
             folded = event.startswith("::group::")
         elif not folded:
             yield event
+            yield from _exceptions(entry)
+
+
+def _exceptions(entry: Any) -> Iterator[str]:
+    """Yield the exceptions of a log entry, without their traces."""
+    if isinstance(entry, dict):
+        for error in entry.get("error_detail") or []:
+            yield f"{error.get('exc_type')}: {error.get('exc_value')}"
+
+
+def _account_of_environment() -> tuple[str, str]:
+    user, password = os.environ.get("CHRONOS_USERNAME"), os.environ.get("CHRONOS_PASSWORD")
+    if not user or not password:
+        raise ServiceFailed(
+            "no login: set the variables CHRONOS_USERNAME and CHRONOS_PASSWORD, or CHRONOS_TOKEN"
+        )
+    return user, password
 
 
 def _value(method: str, path: str, answer: Any) -> Any:
@@ -256,11 +304,11 @@ def _refusal(method: str, path: str, answer: Any) -> ChronosError:
     detail = body.get("detail", answer.text[:500])
     if status == _UNAUTHORIZED:
         return ServiceFailed(
-            "the login was refused: check CHRONOS_USERNAME, CHRONOS_PASSWORD or CHRONOS_TOKEN"
+            "the login was refused: check CHRONOS_USERNAME, CHRONOS_PASSWORD or CHRONOS_TOKEN", status=status
         )
     if path.endswith("/dagRuns") and status in (400, 422):
         return InputInvalid(f"the server refuses the input: {detail}")
-    return ServiceFailed(f"{method} {path}: {status} {detail}")
+    return ServiceFailed(f"{method} {path}: {status} {detail}", status=status)
 
 
 def _run(dag_id: str, run_id: str) -> str:

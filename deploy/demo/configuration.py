@@ -12,7 +12,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from demo.layout import Layout, read_json, write_private
+from deploy.demo.layout import Layout, read_json, write_private
 
 AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 USER = "admin"

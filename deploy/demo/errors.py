@@ -1,9 +1,8 @@
-"""Errors of the demo installation.
+"""Errors of the demo installation, beside those of its client (:mod:`chronos_plugin.errors`).
 
 DemoError
 ├── AlreadyRunning    another process runs the same installation
 ├── ComponentDied     a component ended by itself
-├── ApiError          the REST API refused a request
 └── NotReady          something did not become ready in time
 """
 
@@ -20,18 +19,6 @@ class AlreadyRunning(DemoError):
 
 class ComponentDied(DemoError):
     """Raised when a component of Airflow ended by itself."""
-
-
-class ApiError(DemoError):
-    """Raised when the REST API answers a request with an error.
-
-    Attributes:
-        status: The HTTP status, 0 when there was no answer at all.
-    """
-
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class NotReady(DemoError):

@@ -11,17 +11,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from demo import configuration
-from demo.api import Api
-from demo.configuration import Address, Secrets
-from demo.errors import ApiError, DemoError, NotReady
-from demo.layout import Layout, read_json, write_private
-from demo.lock import RunLock
-from demo.ports import reserve
-from demo.processes import ProcessGroup, end, tail
-from demo.proctable import ProcessId
+from chronos_plugin.errors import ServiceFailed
+from deploy.demo import configuration
+from deploy.demo.configuration import Address, Secrets
+from deploy.demo.errors import DemoError, NotReady
+from deploy.demo.layout import Layout, read_json, write_private
+from deploy.demo.lock import RunLock
+from deploy.demo.ports import reserve
+from deploy.demo.processes import ProcessGroup, end, tail
+from deploy.demo.proctable import ProcessId
+
+if TYPE_CHECKING:
+    from chronos_plugin.cli.client import Client
 
 PORT = 8080
 START_TIMEOUT = 180.0
@@ -33,7 +36,7 @@ _SCRIPTS = Path(__file__).resolve().parent
 class Installation(NamedTuple):
     """What a started installation is reached by; ``api`` is logged in as its administrator."""
 
-    api: Api
+    api: Client
     processes: ProcessGroup
     address: Address
     keys: Secrets
@@ -72,16 +75,20 @@ def _started(
         environment,
         layout.logs,
     )
-    api = Api(address.client_host, address.port)
     try:
         print("starting API server, scheduler, DAG processor, triggerer", flush=True)
         processes.start()
+        # Imported while the components load. The server is on this machine, and whether it lives is
+        # asked of its process.
+        from chronos_plugin.cli.client import Client
+
+        api = Client(f"http://{address.client_host}:{address.port}", patience=0, proxies=False)
         lock.publish(address.public, processes.leaders())
-        wait_until_healthy(api, processes, pause)
-        _log_in(api, keys, layout)
-        yield Installation(api, processes, address, keys)
+        with contextlib.closing(api):
+            wait_until_healthy(api, processes, pause)
+            _log_in(api, keys, layout)
+            yield Installation(api, processes, address, keys)
     finally:
-        api.close()
         processes.stop()
 
 
@@ -148,7 +155,7 @@ def database_mark(checkout: Path, keys: Secrets) -> dict[str, str]:
 
 
 def wait_until_healthy(
-    api: Api,
+    api: Client,
     processes: ProcessGroup,
     pause: Callable[[float], None] = time.sleep,
     timeout: float = START_TIMEOUT,
@@ -164,7 +171,7 @@ def wait_until_healthy(
     while time.monotonic() < deadline:
         processes.check()
         # It does not answer before it has loaded everything.
-        with contextlib.suppress(ApiError):
+        with contextlib.suppress(ServiceFailed):
             state = api.health()
             if all(state.get(name) == "healthy" for name in _HEALTHY):
                 return
@@ -173,10 +180,10 @@ def wait_until_healthy(
     raise NotReady(f"Not healthy after {timeout:.0f} s: {missing if state else 'the API server'}")
 
 
-def _log_in(api: Api, keys: Secrets, layout: Layout) -> None:
+def _log_in(api: Client, keys: Secrets, layout: Layout) -> None:
     try:
         api.log_in(configuration.USER, keys.password)
-    except ApiError as problem:
+    except ServiceFailed as problem:
         if problem.status != 401:
             raise
         raise DemoError(

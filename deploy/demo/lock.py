@@ -14,8 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from demo.errors import AlreadyRunning
-from demo.proctable import ProcessId, start_mark
+from deploy.demo.errors import AlreadyRunning
+from deploy.demo.proctable import ProcessId, start_mark
 
 
 @dataclass(frozen=True)

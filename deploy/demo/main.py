@@ -11,14 +11,15 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from demo import workflow
-from demo.configuration import USER
-from demo.errors import DemoError
-from demo.installation import Installation, started
-from demo.interruption import Interruption, Stopped
-from demo.layout import Layout
-from demo.lock import RunLock
-from demo.processes import end
+from chronos_plugin.errors import ChronosError
+from deploy.demo import workflow
+from deploy.demo.configuration import USER
+from deploy.demo.errors import DemoError
+from deploy.demo.installation import Installation, started
+from deploy.demo.interruption import Interruption, Stopped
+from deploy.demo.layout import Layout
+from deploy.demo.lock import RunLock
+from deploy.demo.processes import end
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +38,7 @@ def main() -> int:
     except Stopped as stopped:
         _say("\nstopped")
         return 128 + stopped.number
-    except DemoError as error:
+    except (DemoError, ChronosError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except OSError as error:

@@ -7,7 +7,7 @@ import errno
 import socket
 from collections.abc import Iterator
 
-from demo.errors import DemoError
+from deploy.demo.errors import DemoError
 
 TRIED = 100
 

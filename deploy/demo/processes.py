@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
-from demo.errors import ComponentDied
-from demo.proctable import ProcessId, living, members, send
+from deploy.demo.errors import ComponentDied
+from deploy.demo.proctable import ProcessId, living, members, send
 
 GRACE_SECONDS = 10.0
 # Airflow takes a second SIGTERM as "do not wait any longer" for tasks and triggers.
@@ -22,7 +22,7 @@ _SHOWN_LINES = 20
 
 
 class ProcessGroup:
-    """The components of Airflow, forks of one loader process (see :mod:`demo.loader`) in one session."""
+    """The components of Airflow, forks of one loader (:mod:`deploy.demo.loader`) in one session."""
 
     def __init__(self, loader: Sequence[str], environment: Mapping[str, str], logs: Path) -> None:
         self._command = loader

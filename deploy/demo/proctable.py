@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.errors import DemoError
+from deploy.demo.errors import DemoError
 
 _PROC = Path("/proc")
 

@@ -8,14 +8,16 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from demo.api import Api, JsonObject
-from demo.errors import DemoError, NotReady
-from demo.follow import Progress, Screen, follow
-from demo.installation import Installation
-from demo.layout import Layout
+from deploy.demo.errors import DemoError, NotReady
+from deploy.demo.follow import Progress, Screen, follow
+from deploy.demo.installation import Installation
+from deploy.demo.layout import Layout
+
+if TYPE_CHECKING:
+    from chronos_plugin.cli.client import Client
 
 WORKFLOW = "swot_coverage"
 OUTPUTS_TASK = "chronos.outputs"
@@ -39,7 +41,7 @@ def run(installation: Installation, layout: Layout, since: datetime, pause: Call
     """
     api = installation.api
     wait_for_dag(api, since, pause)
-    run_id = api.trigger(WORKFLOW)
+    run_id = api.trigger(WORKFLOW, {})
     start = time.monotonic()
     print(f"running {WORKFLOW} through the scheduler, {run_id}", flush=True)
     screen = Screen()
@@ -67,7 +69,7 @@ def run(installation: Installation, layout: Layout, since: datetime, pause: Call
     return True
 
 
-def wait_for_dag(api: Api, since: datetime, pause: Callable[[float], None]) -> None:
+def wait_for_dag(api: Client, since: datetime, pause: Callable[[float], None]) -> None:
     """Return when the workflow's file, as it is now, has become a DAG.
 
     Raises:
@@ -87,18 +89,18 @@ def wait_for_dag(api: Api, since: datetime, pause: Callable[[float], None]) -> N
     raise NotReady(f"The DAG {WORKFLOW} was not there after {DAG_TIMEOUT:.0f} s; see dag-processor.log.")
 
 
-def is_parsed(dag: JsonObject, since: datetime) -> bool:
+def is_parsed(dag: dict[str, Any], since: datetime) -> bool:
     """Tell whether a DAG's file was read after ``since`` and is in the DAGs folder still."""
     return not dag.get("is_stale") and _time(dag.get("last_parsed_time")) >= since
 
 
-def show_failures(api: Api, run_id: str) -> None:
+def show_failures(api: Client, run_id: str) -> None:
     """Print the last lines of the logs of the tasks that failed, of a few when there are many."""
     failed = [entry for entry in api.task_instances(WORKFLOW, run_id) if entry.get("state") == "failed"]
     for entry in failed[:_SHOWN_FAILURES]:
         task, index = str(entry["task_id"]), int(entry["map_index"])
         print(f"\nThe last lines of {task}" + (f"[{index}]" if index >= 0 else "") + ":")
-        for line in api.log_lines(WORKFLOW, run_id, task, index, int(entry["try_number"]))[-_LOG_LINES:]:
+        for line in api.log_lines(WORKFLOW, run_id, entry)[-_LOG_LINES:]:
             print(f"  {line}")
     if len(failed) > _SHOWN_FAILURES:
         print(f"\n{len(failed) - _SHOWN_FAILURES} more tasks failed; their logs are in the web interface.")

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo.errors import ComponentDied
-from demo.follow import PLAIN_SECONDS, Progress, Screen, follow
+
+from deploy.demo.errors import ComponentDied
+from deploy.demo.follow import PLAIN_SECONDS, Progress, Screen, follow
 
 RECORDED = json.loads((Path(__file__).parent / "recorded" / "swot_coverage.json").read_text())
 LOOKS: list[list[dict[str, Any]]] = [

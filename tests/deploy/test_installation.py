@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from demo import configuration, workflow
-from demo.api import Api
-from demo.configuration import Address, Secrets
-from demo.errors import ApiError, NotReady
-from demo.installation import database_mark, wait_until_healthy
-from demo.layout import Layout, read_json, write_private
-from demo.processes import ProcessGroup
+
+from chronos_plugin.cli.client import Client
+from chronos_plugin.errors import ServiceFailed
+from deploy.demo import configuration, workflow
+from deploy.demo.configuration import Address, Secrets
+from deploy.demo.errors import NotReady
+from deploy.demo.installation import database_mark, wait_until_healthy
+from deploy.demo.layout import Layout, read_json, write_private
+from deploy.demo.processes import ProcessGroup
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -162,14 +164,14 @@ class Answers(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr(Answers, "known", {})
     # A proxy of the environment is not asked.
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    client = Api("127.0.0.1", server.server_port)
+    client = Client(f"http://127.0.0.1:{server.server_port}", patience=0, proxies=False)
     yield client
     client.close()
     server.shutdown()
@@ -177,7 +179,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     server.server_close()
 
 
-def test_health_needs_every_component(api: Api, tmp_path: Path) -> None:
+def test_health_needs_every_component(api: Client, tmp_path: Path) -> None:
     names = ("metadatabase", "scheduler", "triggerer", "dag_processor")
     state: dict[str, Any] = {name: {"status": "healthy"} for name in names}
     state["triggerer"] = {"status": None}
@@ -191,17 +193,19 @@ def test_health_needs_every_component(api: Api, tmp_path: Path) -> None:
 
 def test_a_server_that_does_not_answer_is_not_ready(tmp_path: Path) -> None:
     with pytest.raises(NotReady, match="the API server"):
-        wait_until_healthy(Api("127.0.0.1", 1), ProcessGroup([], {}, tmp_path), timeout=0.1)
+        wait_until_healthy(
+            Client("http://127.0.0.1:1", proxies=False), ProcessGroup([], {}, tmp_path), timeout=0.1
+        )
 
 
-def test_answers_that_mean_nothing_is_there(api: Api) -> None:
+def test_answers_that_mean_nothing_is_there(api: Client) -> None:
     assert api.dag("absent") is None
     assert api.result("d", "r", "t") is None
-    with pytest.raises(ApiError, match="404 no such thing"):
+    with pytest.raises(ServiceFailed, match="404 no such thing"):
         api.run_state("d", "r")
 
 
-def test_log_lines_are_the_messages(api: Api) -> None:
+def test_log_lines_are_the_messages(api: Client) -> None:
     entries = [
         {"event": "::group::Log message source details"},
         {"event": "::endgroup::"},
@@ -210,5 +214,5 @@ def test_log_lines_are_the_messages(api: Api) -> None:
     ]
     path = "/api/v2/dags/d/dagRuns/manual__1%2B00%3A00/taskInstances/t/logs/2"
     Answers.known[path] = (200, {"content": entries})
-    lines = api.log_lines("d", "manual__1+00:00", "t", -1, 2)
+    lines = api.log_lines("d", "manual__1+00:00", {"task_id": "t", "map_index": -1, "try_number": 2})
     assert lines == ["exit code 1", "Task failed", "StepFailed: no output"]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+CHECKOUT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import sys
-from demo.interruption import Interruption, Stopped
+from deploy.demo.interruption import Interruption, Stopped
 interruption = Interruption()
 print("ready", flush=True)
 try:
@@ -31,7 +31,7 @@ def start(seconds: float, stream: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(seconds)],
         stdout=stream,
-        env={**os.environ, "PYTHONPATH": str(DEPLOY)},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
         start_new_session=True,
     )
 

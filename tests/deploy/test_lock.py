@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from demo.errors import AlreadyRunning
-from demo.lock import RunLock
-from demo.proctable import ProcessId
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+from deploy.demo.errors import AlreadyRunning
+from deploy.demo.lock import RunLock
+from deploy.demo.proctable import ProcessId
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 HOLDER = """
 import sys
 from pathlib import Path
-from demo.lock import RunLock
-from demo.proctable import ProcessId
+from deploy.demo.lock import RunLock
+from deploy.demo.proctable import ProcessId
 lock = RunLock(Path(sys.argv[1]))
 lock.acquire()
 lock.publish("http://localhost:8123", {"Airflow": ProcessId(4242, "77")})
@@ -40,7 +41,7 @@ def hold(path: Path) -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(DEPLOY)},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from demo import ports
-from demo.errors import DemoError
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+from deploy.demo import ports
+from deploy.demo.errors import DemoError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_the_next_free_port_is_taken(base: int) -> None:
 
 def test_a_port_chosen_by_another_process_is_left_to_it(base: int) -> None:
     code = (
-        "from demo.ports import reserve\n"
+        "from deploy.demo.ports import reserve\n"
         f"with reserve({base}) as port:\n    print(port, flush=True); input()\n"
     )
     other = subprocess.Popen(
@@ -56,7 +57,7 @@ def test_a_port_chosen_by_another_process_is_left_to_it(base: int) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(DEPLOY)},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
     )
     assert other.stdout is not None
     assert int(other.stdout.readline()) == base

@@ -11,17 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from demo.errors import ComponentDied
-from demo.processes import ProcessGroup, end, tail
-from demo.proctable import ProcessId, living, members
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+from deploy.demo.errors import ComponentDied
+from deploy.demo.processes import ProcessGroup, end, tail
+from deploy.demo.proctable import ProcessId, living, members
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 # The real loader, with components that start tools instead of Airflow.
 LOADER = """
 import subprocess, sys, time
 from pathlib import Path
-from demo import loader
+from deploy.demo import loader
 loader.end_with_parent(int(sys.argv[2]))
 def run(name, arguments):
     print("this is", name)
@@ -36,7 +37,7 @@ loader.serve({components}, Path(sys.argv[1]), reports, run)
 def group(folder: Path, components: dict[str, str]) -> ProcessGroup:
     script = folder / "loader.py"
     script.write_text(LOADER.format(components={name: (line,) for name, line in components.items()}))
-    environment = {**os.environ, "PYTHONPATH": str(DEPLOY)}
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     return ProcessGroup([sys.executable, str(script)], environment, folder)
 
 
@@ -99,7 +100,7 @@ def test_the_components_end_when_the_demo_is_killed(tmp_path: Path) -> None:
     main.write_text(
         "import sys, os, time\n"
         "from pathlib import Path\n"
-        "from demo.processes import ProcessGroup\n"
+        "from deploy.demo.processes import ProcessGroup\n"
         "group = ProcessGroup([sys.executable, sys.argv[1]], dict(os.environ), Path(sys.argv[2]))\n"
         "group.start()\n"
         "print(*group.leaders()['Airflow'].__dict__.values(), flush=True)\n"
@@ -110,7 +111,7 @@ def test_the_components_end_when_the_demo_is_killed(tmp_path: Path) -> None:
         [sys.executable, str(main), str(tmp_path / "loader.py"), str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(DEPLOY)},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
     )
     assert demo.stdout is not None
     pid, mark = demo.stdout.readline().split()

@@ -34,7 +34,7 @@ def test_tools_and_subworkflows_do_not_become_dags(airflow: Installation, add: C
 
 def test_source_of_a_dag_is_the_document(airflow: Installation, add: Callable[[str], None]) -> None:
     add("healthy")
-    answer = airflow.api._request("GET", "/api/v2/dagSources/healthy")
+    answer = airflow.api.request("GET", "/api/v2/dagSources/healthy")
     assert answer["content"] == (DATA / "healthy.cwl").read_text()
 
 

@@ -1,0 +1,1 @@
+"""What sets CHRONOS up: the demo installation, and scripts for the environment it runs in."""
