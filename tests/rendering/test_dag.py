@@ -59,6 +59,24 @@ def test_one_task_alone_is_the_same_task(compile_text: Callable[..., CompiledDoc
     )
 
 
+def test_tasks_do_not_repeat_the_form_and_are_given_it(compile_text: Callable[..., CompiledDocument]) -> None:
+    from airflow.sdk.definitions.param import process_params
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    text = (CHECKOUT / "tests" / "e2e" / "data" / "greetings.cwl").read_text()
+    dag = render(compile_text(text), dag_id="greetings", settings=SETTINGS)
+    stored = DagSerialization.to_dict(dag)["dag"]
+    assert [name for name, _ in stored["params"]] == list(dag.params)
+    assert len(dag.params) > 0
+    for task in stored["tasks"]:
+        inner = task["__var"]
+        assert not inner.get("params")
+        assert not inner.get("partial_kwargs", {}).get("params")
+    for task in dag.tasks:
+        given = process_params(dag, task, {"names": ["zoe"]}, suppress_exception=False)
+        assert given == {**dag.params.dump(), "names": ["zoe"]}
+
+
 def test_retries_and_timeouts(compile_text: Callable[..., CompiledDocument]) -> None:
     text = (CHECKOUT / "dags" / "examples" / "retries_and_limits.cwl").read_text()
     dag = render(compile_text(text), dag_id="limits", settings=SETTINGS)

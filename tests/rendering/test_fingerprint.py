@@ -24,6 +24,7 @@ outputs: []
 steps:
   work: {in: {}, out: [], run: tools/tool.cwl}
 """
+CHECKOUT = Path(__file__).resolve().parents[2]
 FILES = {
     "library.js": "function f() { return 1; }\n",
     "types.yml": "{name: record, type: record, fields: [{name: a, type: string}]}\n",
@@ -114,7 +115,12 @@ def test_a_dag_is_made_from_nothing_else(
 ) -> None:
     file = bundle / "chain.cwl"
     import_dag(file, bundle)
-    read = {path for path in files_read(lambda: import_dag(file, bundle)) if path.is_relative_to(bundle)}
+    programs = (Path(sys.prefix), Path(sys.base_prefix), CHECKOUT / "chronos_plugin")
+    read = {
+        path
+        for path in files_read(lambda: import_dag(file, bundle))
+        if not any(path.is_relative_to(home) for home in (*programs, *(p.resolve() for p in programs)))
+    }
     covered = files_read(lambda: fingerprint(file, bundle))
     assert {file, *(bundle / name for name in FILES)} <= covered
     # Whoever lets a DAG depend on another file must let its fingerprint depend on it too.
