@@ -100,16 +100,14 @@ def import_dag(path: Path, bundle_path: Path | None) -> Any:
     return render(document, dag_id=name, settings=configured, only=_wanted_task(name))
 
 
-def fingerprint(path: Path, bundle_path: Path | None) -> str | None:
+def fingerprint(path: Path, bundle_path: Path | None, configured: Settings) -> str | None:
     """Return a digest of all the files that :func:`import_dag` would read; None where it must compile.
 
-    Equal digests in one process mean equal DAGs: settings and versions do not change while it runs.
+    Equal digests with equal settings mean equal DAGs: versions do not change while a process runs.
     """
-    from chronos_plugin import settings
     from chronos_plugin.compiler.compile import cached_digest
     from chronos_plugin.rendering.deployment import mark_of
 
-    configured = settings.load()
     bundle = bundle_path if bundle_path and path.is_relative_to(bundle_path) else None
     mark = mark_of(path, bundle, configured)
     return cached_digest(

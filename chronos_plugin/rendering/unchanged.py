@@ -76,6 +76,11 @@ class ParsedFiles:
             dags = {dag.dag_id: dag.hash for dag in result.serialized_dags}
             self._parsed[file.presence_key] = Parsed(fingerprint, dags, time.monotonic())
 
+    def knows(self, file: DagFileInfo) -> bool:
+        """Tell whether the file was parsed, and so lately that it need not be parsed in any case."""
+        parsed = self._parsed.get(file.presence_key)
+        return parsed is not None and time.monotonic() - parsed.at < self._interval
+
     def keep(self, present: Collection[tuple[str, Path]]) -> None:
         """Forget the files that are no more."""
         self._parsed = {key: parsed for key, parsed in self._parsed.items() if key in present}
@@ -83,10 +88,10 @@ class ParsedFiles:
     def confirm(
         self, files: Collection[DagFileInfo], versions: Mapping[str, str | None], now: datetime
     ) -> Iterator[DagFileInfo]:
-        """Yield the files that need no parse; their DAGs count as parsed at ``now``.
+        """Yield the unchanged files whose DAGs are in force; these count as parsed at ``now``.
 
         Args:
-            files: The files of a pass.
+            files: Files that it knows.
             versions: The version of each bundle; None for one that has no versions.
             now: The time.
         """
@@ -94,7 +99,8 @@ class ParsedFiles:
 
         bundles: dict[str, list[DagFileInfo]] = defaultdict(list)
         for file in files:
-            if file.bundle_name in versions and self._is_unchanged(file):
+            parsed = self._parsed.get(file.presence_key)
+            if parsed and file.bundle_name in versions and self._now(file) == parsed.fingerprint:
                 bundles[file.bundle_name].append(file)
         for bundle, unchanged in bundles.items():
             for start in range(0, len(unchanged), _CHUNK):
@@ -105,12 +111,6 @@ class ParsedFiles:
                     log.info("%d unchanged CWL files are parsed all the same", len(chunk), exc_info=True)
                 else:
                     yield from confirmed
-
-    def _is_unchanged(self, file: DagFileInfo) -> bool:
-        parsed = self._parsed.get(file.presence_key)
-        if parsed is None or time.monotonic() - parsed.at >= self._interval:
-            return False
-        return self._now(file) == parsed.fingerprint
 
     def _now(self, file: DagFileInfo) -> str | None:
         return self._fingerprint(file.absolute_path, file.bundle_path)

@@ -53,6 +53,9 @@ class Processor:
             )
 
         self.manager.heartbeat = heartbeat
+        # An idle loop waits for a second.
+        wait = self.manager._service_processor_sockets
+        self.manager._service_processor_sockets = lambda timeout: wait(min(timeout, 0.02))
         try:
             with pytest.raises(_ScenarioEndedError):
                 self.manager._run_parsing_loop()

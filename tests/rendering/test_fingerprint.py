@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from chronos_plugin.rendering.importer import fingerprint, import_dag
+from chronos_plugin import settings
+from chronos_plugin.rendering import importer
+from chronos_plugin.rendering.importer import import_dag
 
 WORKFLOW = """\
 cwlVersion: v1.2
@@ -40,6 +42,11 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_watch)
+
+
+def fingerprint(path: Path, bundle: Path) -> str | None:
+    """Return the file's fingerprint with the settings as they are."""
+    return importer.fingerprint(path, bundle, settings.load())
 
 
 @pytest.fixture

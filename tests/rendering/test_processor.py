@@ -132,6 +132,22 @@ def test_what_has_not_changed_is_confirmed_and_what_has_is_parsed(
     assert set(processor.import_errors()) == {"broken.cwl"}
 
 
+def test_no_loop_confirms_more_than_its_share(
+    processor: Processor, parses: list[tuple[str, str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "_AT_ONCE", 2)
+    processor.write("tool.cwl", tool("a tool"))
+    names = [f"chain{n}.cwl" for n in range(5)]
+    for name in names:
+        processor.write(name, workflow(name))
+
+    def scenario() -> Scenario:
+        yield lambda: all(processor.passes(name) > 5 for name in names)
+
+    processor.run(scenario())
+    assert all(count(parses, name) <= 2 for name in names)
+
+
 def test_an_edit_that_airflow_held_back_is_not_lost(
     processor: Processor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
