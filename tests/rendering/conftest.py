@@ -141,7 +141,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def processor(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Processor]:
+def processor(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Iterator[Processor]:
     """A DAG processor that lists its bundle all the time and starts each pass at once."""
     import airflow.settings
 
@@ -180,6 +182,8 @@ def processor(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     made = Processor(tmp_path / "dags")
     yield made
     made.manager = None
+    # A logged exception holds the frames that it passed, and so the manager.
+    caplog.get_records("call").clear()
     with warnings.catch_warnings(action="ignore"):
         # Airflow leaves one socket of each child to the garbage collector, and so an event loop: what its
         # transport's finalizer has stopped, the next collection finds.

@@ -81,7 +81,8 @@ def test_retries_and_timeouts(compile_text: Callable[..., CompiledDocument]) -> 
     text = (CHECKOUT / "dags" / "examples" / "retries_and_limits.cwl").read_text()
     dag = render(compile_text(text), dag_id="limits", settings=SETTINGS)
     task = dag.get_task("work")
-    assert task.retries == 2
+    assert task.tool_retries == 2
+    assert task.retries == 2 + SETTINGS.lost_retries
     assert task.retry_delay.total_seconds() == 30
     assert task.execution_timeout is not None
 
