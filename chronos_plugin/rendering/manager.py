@@ -10,6 +10,7 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -121,9 +122,9 @@ class CwlParsing:
         self._files.begin(file)
         return self._processes.parse(file)
 
-    def end(self) -> None:
-        """End the processes that have nothing to do."""
-        self._processes.end_idle()
+    def close(self) -> None:
+        """End the processes, at once or when they have parsed their file."""
+        self._processes.close()
 
     def leave_out_unchanged(
         self, known_files: Mapping[str, Collection[DagFileInfo]], others: Collection[DagFileInfo]
@@ -135,9 +136,13 @@ class CwlParsing:
             others: Files in the queue that do not belong to the pass.
         """
         manager = self._manager
-        self.end()
+        self._processes.end_idle()
         queued = [
-            file for file in manager._file_queue if file.rel_path.suffix == SUFFIX and file not in others
+            file
+            for file in manager._file_queue
+            if file.rel_path.suffix == SUFFIX
+            and file not in others
+            and not manager._callback_to_execute.get(file)
         ]
         if not queued:
             return
@@ -164,8 +169,12 @@ def _attempt(manager: Manager, action: Callable[[CwlParsing], Any]) -> Any:
         parsing = state[_STATE]
         return action(parsing) if parsing is not None else None
     except Exception:
-        state[_STATE] = None
         log.warning("CWL files are parsed one process each from now on", exc_info=True)
+        failed: CwlParsing | None = state.get(_STATE)
+        state[_STATE] = None
+        if failed is not None:
+            with suppress(Exception):
+                failed.close()
         return None
 
 

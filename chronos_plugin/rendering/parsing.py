@@ -7,6 +7,7 @@ one file at a time, each with its own slot, log, time limit and result.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -22,6 +23,8 @@ from airflow.dag_processing.processor import DagFileParseRequest, DagFileProcess
 if TYPE_CHECKING:
     from airflow.dag_processing.manager import DagFileInfo, DagFileProcessorManager
     from airflow.dag_processing.processor import DagFileParsingResult
+
+log = logging.getLogger(__name__)
 
 _END_TIMEOUT = 5.0
 
@@ -94,8 +97,13 @@ class CwlParseProcess(DagFileProcessorProcess):
 
     def close(self) -> None:
         """Give the process back to its pool, or end it."""
-        if not self.on_close(self):
-            super().close()  # type: ignore[no-untyped-call]
+        try:
+            kept = self.on_close(self)
+        except Exception:
+            log.warning("%s: the parse process is not used again", self.dag_file_rel_path, exc_info=True)
+            kept = False
+        if not kept:
+            self.end()
 
     def write_log(self) -> None:
         """Write what the process said so far to the log of its present file."""
@@ -105,7 +113,7 @@ class CwlParseProcess(DagFileProcessorProcess):
                 self._drain(sock)
 
     def end(self) -> None:
-        """Let an idle process end, and wait for it."""
+        """Let a process end that has nothing to do, or has ended already, and wait for it."""
         with suppress(OSError):
             self.stdin.shutdown(socket.SHUT_WR)
         try:
@@ -161,6 +169,11 @@ class ParseProcesses:
         """End the processes that have nothing to do."""
         while self._idle:
             self._idle.pop().end()
+
+    def close(self) -> None:
+        """End all processes: the idle ones now, the others with their file."""
+        self._limit = 0
+        self.end_idle()
 
     def _start(self, file: DagFileInfo) -> CwlParseProcess:
         from airflow.configuration import conf

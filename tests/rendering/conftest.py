@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 Scenario = Generator[Callable[[], bool], None, None]
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds that a test waits for what must come."""
 
 
@@ -66,7 +66,7 @@ class Processor:
                 process.close()
             parsing = vars(self.manager).get("chronos_parsing")
             if parsing is not None:
-                parsing.end()
+                parsing.close()
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the bundle."""

@@ -255,10 +255,12 @@ def test_a_file_is_parsed_when_somebody_asks(
     processor.run(scenario())
 
 
+@pytest.mark.parametrize("queued", [True, False])
 def test_callbacks_run_in_a_process_of_airflows(
-    processor: Processor, parses: list[tuple[str, str, int]]
+    processor: Processor, parses: list[tuple[str, str, int]], queued: bool
 ) -> None:
     from airflow.callbacks.callback_requests import DagCallbackRequest
+    from airflow.dag_processing.manager import DagFileInfo
     from airflow.models.db_callback_request import DbCallbackRequest
     from airflow.utils.session import create_session
 
@@ -275,8 +277,13 @@ def test_callbacks_run_in_a_process_of_airflows(
             bundle_version=None,
             is_failure_callback=True,
         )
-        with create_session() as session:
-            session.add(DbCallbackRequest(priority_weight=1, callback=request))
+        if queued:
+            with create_session() as session:
+                session.add(DbCallbackRequest(priority_weight=1, callback=request))
+        else:
+            # Airflow drops a file from its queue that is being parsed, and keeps the callback for later.
+            file = DagFileInfo(Path("chain.cwl"), "dags-folder", processor.dags)
+            processor.manager._callback_to_execute[file].append(request)
         yield lambda: ("chain.cwl", "DagFileProcessorProcess") in {(file, kind) for file, kind, _ in parses}
         # Callbacks are no parse: Airflow forgets when the file was parsed, and parses it.
         passes = processor.passes("chain.cwl")
@@ -362,15 +369,17 @@ def test_every_pass_parses_where_the_interval_is_0(
     assert count(parses, "chain.cwl") >= processor.passes("chain.cwl")
 
 
+@pytest.mark.parametrize("failing", ["parse", "end", "confirm"])
 def test_files_are_parsed_airflows_way_after_a_failure_of_ours(
-    processor: Processor, parses: list[tuple[str, str, int]], monkeypatch: pytest.MonkeyPatch
+    processor: Processor, parses: list[tuple[str, str, int]], monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     from chronos_plugin.rendering.parsing import ParseProcesses
+    from chronos_plugin.rendering.unchanged import ParsedFiles
 
-    def fail(self: Any, file: Any) -> None:
+    def fail(*_: Any) -> None:
         raise RuntimeError("not in this Airflow")
 
-    monkeypatch.setattr(ParseProcesses, "parse", fail)
+    monkeypatch.setattr(ParseProcesses if failing == "parse" else ParsedFiles, failing, fail)
     processor.write("tool.cwl", tool("a tool"))
     for n in range(3):
         processor.write(f"chain{n}.cwl", workflow("Chain"))
@@ -379,7 +388,14 @@ def test_files_are_parsed_airflows_way_after_a_failure_of_ours(
         yield lambda: all(processor.passes(f"chain{n}.cwl") > 2 for n in range(3))
 
     processor.run(scenario())
-    assert {kind for _, kind, _ in parses} == {"DagFileProcessorProcess"}
+    kinds = [kind for _, kind, _ in parses]
+    if failing == "parse":
+        assert set(kinds) == {"DagFileProcessorProcess"}
+    if failing == "confirm":
+        assert kinds[-1] == "DagFileProcessorProcess"
+    # What cannot be noted is parsed again.
+    assert all(count(parses, f"chain{n}.cwl") > 2 for n in range(3))
+    assert not [pid for _, kind, pid in parses if kind == "CwlParseProcess" and _is_there(pid)]
     assert all(processor.is_active(f"chain{n}") for n in range(3))
 
 
