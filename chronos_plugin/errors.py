@@ -14,7 +14,10 @@
     └── ServiceFailed             another system (API server, container engine) did not do its part
         ├── TargetUnreachable     a target gives no answer now; asking again may help
         ├── TargetRefused         a target answers that it will not run this job
-        └── TargetUnsupported     a target has no such ability (hold, suspend …)
+        ├── TargetUnsupported     a target has no such ability (hold, suspend …)
+        ├── DataMissing           a storage has no such file
+        ├── TransferFailed        a storage did not deliver or take a file; asking again may help
+        └── TransferRefused       a storage will not deliver or take a file, now or later
 
 *Invalid*, *unsupported* and *failed* are never mixed: they need different people.
 """
@@ -129,3 +132,23 @@ class TargetRefused(ServiceFailed):
 
 class TargetUnsupported(ServiceFailed):
     """Raised when an execution target is asked for something that it has no way to do."""
+
+
+class DataMissing(ServiceFailed):
+    """Raised when a storage says that it has no such file or folder."""
+
+
+class TransferFailed(ServiceFailed):
+    """Raised when a file could not be moved, arrived damaged, or its storage did not answer.
+
+    Attributes:
+        pause: Seconds after which the storage wants to be asked again; None where it does not say.
+    """
+
+    def __init__(self, message: str, *, pause: float | None = None) -> None:
+        super().__init__(message)
+        self.pause = pause
+
+
+class TransferRefused(ServiceFailed):
+    """Raised when rights, credentials, or an ability (listing, a transport's library) are not there."""
