@@ -147,9 +147,7 @@ class ContentCache:
                     found.append(Content(sha1, int(record["size"]), source, used, self._in_use(sha1)))
         return sorted(found, key=lambda content: content.used)
 
-    def evict(
-        self, limit: int | None = None, *, wait: bool = True, dry_run: bool = False
-    ) -> list[Content]:
+    def evict(self, limit: int | None = None, *, wait: bool = True, dry_run: bool = False) -> list[Content]:
         """Remove what was used longest ago and is not in use, until the rest fits; return what went.
 
         Args:
@@ -177,7 +175,9 @@ class ContentCache:
                     self._remove(content.sha1)
                 self._remove_remains()
         if total > bound:
-            log.warning("the data cache holds %.1f MiB more than its bound: runs use them", (total - bound) / 2**20)
+            log.warning(
+                "the data cache holds %.1f MiB more than its bound: runs use them", (total - bound) / 2**20
+            )
         return gone
 
     # -- inside --------------------------------------------------------------------------------

@@ -146,7 +146,7 @@ class Gfal2Transport:
         return int(self._options(location).get("streams") or 0)
 
     def _damage(self, location: Location, file: Path) -> str | None:
-        """Return how the storage's checksum differs from the file's; None where it does not, or is not told."""
+        """Return how the storage's checksum differs from the file's; None if it does not, or is not told."""
         told = self._checksum(location)
         return differing(of_file(file, told), told)
 
@@ -191,7 +191,9 @@ class Gfal2Transport:
         return answer["result"]
 
     def _rights(self, locations: Sequence[Location]) -> dict[str, Any]:
-        credentials, options, environment = [], {}, {}
+        credentials: list[dict[str, Any]] = []
+        options: dict[str, Any] = {}
+        environment: dict[str, str] = {}
         for location in locations:
             given = self._options(location)
             prefix = f"{location.scheme}://{location.authority}"
@@ -305,8 +307,8 @@ def _error(shown: str, error: Mapping[str, Any]) -> ServiceFailed:
     code, message = int(error["code"]), str(error["message"])
     if code == _NO_GFAL2:
         return TransferRefused(
-            f"{shown}: no gfal2 ({message}): install python3-gfal2 and the plugins, and name the interpreter that has "
-            "it in option gfal2_python of [chronos]"
+            f"{shown}: no gfal2 ({message}): install python3-gfal2 and the plugins, and name the interpreter "
+            "that has it in option gfal2_python of [chronos]"
         )
     if code == errno.ENOENT:
         return DataMissing(f"{shown}: the storage has no such file ({message})")

@@ -284,8 +284,8 @@ def _error(location: Location, answer: requests.Response) -> Exception:
         return DataMissing(f"{location.shown}: the server has no such file ({said})")
     if code in (401, 403, 407):
         return TransferRefused(
-            f"{location.shown}: the server refuses ({said}): name a connection with the right to it in option "
-            "data_connections of [chronos]"
+            f"{location.shown}: the server refuses ({said}): name a connection with the right to it in "
+            "option data_connections of [chronos]"
         )
     if code in _REFUSED:
         return TransferRefused(f"{location.shown}: the server refuses ({said})")

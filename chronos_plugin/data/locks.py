@@ -55,7 +55,7 @@ def held(
 def held_at_once(path: Path) -> Iterator[bool]:
     """Hold the lock if nobody else does; give whether it is held."""
 
-    class Busy(Exception):  # noqa: N818
+    class Busy(Exception):
         pass
 
     def give_up(_: float) -> None:

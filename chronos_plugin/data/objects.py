@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import importlib
 import json
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from chronos_plugin.data.checksums import differing, of_file
 from chronos_plugin.data.location import Location
 from chronos_plugin.data.transport import Entry, Report, Status, StorageOptions
 from chronos_plugin.errors import DataMissing, TransferFailed, TransferRefused
-
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
 
 _T = TypeVar("_T")
 _BLOCK = 8 << 20
@@ -40,7 +39,7 @@ class ObjectTransport:
 
     def __init__(self, options: StorageOptions, timeout: float) -> None:
         self._options, self._timeout = options, timeout
-        self._systems: dict[str, AbstractFileSystem] = {}
+        self._systems: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     def stat(self, location: Location) -> Status:
@@ -58,8 +57,8 @@ class ObjectTransport:
             have = 0
         with open(part, "ab") as file:
             while have < size:
-                end = min(have + _BLOCK, size)
-                block = self._do(location, lambda s=have, e=end: system.cat_file(_path(location), s, e))
+                work = partial(system.cat_file, _path(location), have, min(have + _BLOCK, size))
+                block = self._do(location, work)
                 if not block:
                     raise TransferFailed(f"{location.shown}: ends before byte {size}")
                 file.write(block)
@@ -128,7 +127,7 @@ class ObjectTransport:
         with self._lock:
             self._systems.clear()
 
-    def _system(self, location: Location) -> AbstractFileSystem:
+    def _system(self, location: Location) -> Any:
         options = dict(self._options(location))
         key = json.dumps([location.scheme, options], sort_keys=True, default=str)
         with self._lock:
@@ -144,36 +143,38 @@ class ObjectTransport:
             raise DataMissing(f"{location.shown}: the store has no such object") from error
         except PermissionError as error:
             raise TransferRefused(
-                f"{location.shown}: the store refuses ({_reason(error)}): name a connection with the right to it in "
-                "option data_connections of [chronos]"
+                f"{location.shown}: the store refuses ({_reason(error)}): name a connection with the right "
+                "to it in option data_connections of [chronos]"
             ) from error
         except (DataMissing, TransferFailed, TransferRefused):
             raise
-        except Exception as error:  # noqa: BLE001 - each store's library raises errors of its own
+        except Exception as error:
+            # Each store's library raises errors of its own.
             kind = TransferRefused if _is_final(error) else TransferFailed
             raise kind(f"{location.shown}: {_reason(error)}") from error
 
 
-def _file_system(location: Location, options: dict[str, Any], timeout: float) -> AbstractFileSystem:
+def _file_system(location: Location, options: dict[str, Any], timeout: float) -> Any:
     module, name = _MODULES[location.scheme]
     try:
         kind = getattr(importlib.import_module(module), name)
     except ImportError as error:
         raise TransferRefused(
-            f"{location.shown}: {module} is not installed: install chronos-airflow[{_EXTRAS[location.scheme]}]"
+            f"{location.shown}: {module} is not installed: install "
+            f"chronos-airflow[{_EXTRAS[location.scheme]}]"
         ) from error
     if location.scheme == "s3":
         limits = {"connect_timeout": timeout, "read_timeout": timeout}
         options["config_kwargs"] = {**limits, **options.get("config_kwargs", {})}
     # Instances are shared by this transport, not by the process: forked children need sessions of their own.
-    return kind(**options, use_listings_cache=False, skip_instance_cache=True)  # type: ignore[no-any-return]
+    return kind(**options, use_listings_cache=False, skip_instance_cache=True)
 
 
 def _path(location: Location) -> str:
     return f"{location.authority}/{location.key}".rstrip("/")
 
 
-def _status(scheme: str, system: AbstractFileSystem, path: str) -> Status:
+def _status(scheme: str, system: Any, path: str) -> Status:
     info = system.info(path)
     if info.get("type") == "directory":
         return Status(directory=True)
@@ -182,7 +183,7 @@ def _status(scheme: str, system: AbstractFileSystem, path: str) -> Status:
     return Status(size=int(info["size"]), validator=f"etag:{etag}" if etag else "", checksums=checksums)
 
 
-def _s3_checksums(system: AbstractFileSystem, path: str, etag: str) -> dict[str, str]:
+def _s3_checksums(system: Any, path: str, etag: str) -> dict[str, str]:
     bucket, key, _ = system.split_path(path)
     head = system.call_s3("head_object", Bucket=bucket, Key=key, ChecksumMode="ENABLED")
     found = {}
@@ -201,10 +202,8 @@ def _s3_checksums(system: AbstractFileSystem, path: str, etag: str) -> dict[str,
 
 def _gs_checksums(info: Mapping[str, Any]) -> dict[str, str]:
     found = {}
-    try:
+    with contextlib.suppress(binascii.Error):
         found["md5"] = base64.b64decode(info.get("md5Hash") or "", validate=True).hex()
-    except binascii.Error:
-        pass
     kept = str((info.get("metadata") or {}).get(_SHA1, ""))
     if re.fullmatch("[0-9a-f]{40}", kept):
         found["sha1"] = kept
@@ -221,7 +220,7 @@ def _metadata(scheme: str, checksums: Mapping[str, str]) -> dict[str, Any]:
 def _callback(report: Report) -> Any:
     from fsspec.callbacks import Callback
 
-    class Told(Callback):  # type: ignore[misc]
+    class Told(Callback):
         def relative_update(self, inc: int = 1) -> None:
             report(inc)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chronos_plugin.compiler.graph import Task
+from chronos_plugin.data.location import Location
 from chronos_plugin.errors import RunFailed, StepFailed, StepLost
 from chronos_plugin.execution import detached, links
 from chronos_plugin.execution.bindings.document import TargetSetting
@@ -23,6 +24,8 @@ from chronos_plugin.execution.inputs import as_input_object, normal_requirements
 from chronos_plugin.execution.process import ToolProcesses
 from chronos_plugin.execution.publish import publish
 from chronos_plugin.execution.run import SKIPPED, SUCCESS, Run, batches
+from chronos_plugin.execution.stage_out import send_outputs
+from chronos_plugin.execution.staging import check_remote, remote_again, stage_in
 from chronos_plugin.execution.store import RESULT, Key, strip, write_json
 from chronos_plugin.execution.targets.base import Job, JobState, JobStatus
 from chronos_plugin.execution.targets.folder import JobFolder, completed
@@ -44,7 +47,8 @@ def open_run(run: Run, given: Mapping[str, Any], requirements: Any) -> dict[str,
         The completed input object.
 
     Raises:
-        InputInvalid: If it does not fit the process.
+        InputInvalid: If it does not fit the process, or files are not there; all of them are named.
+        TransferFailed: If a storage does not say whether they are.
     """
     scope = run.scope(())
     if scope is None:
@@ -58,7 +62,9 @@ def open_run(run: Run, given: Mapping[str, Any], requirements: Any) -> dict[str,
     write_json(run.store.root / "run.json", record)
     specification = run.specification(())
     inputs = as_input_object(given, scope.shell["inputs"], specification, run)
+    check_remote(run, inputs)
     completed = complete_inputs(run, specification, scope, inputs, toplevel=True)
+    check_remote(run, {name: value for name, value in completed.items() if name not in inputs})
     write_json(run.store.root / "inputs.json", completed)
     return completed
 
@@ -96,7 +102,8 @@ def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
     if inputs is None:
         return _skipped(run, key)
     work = prepare_work(_fresh(run.store.work(key)))
-    execution = execute(run, specification, inputs, work, processes)
+    staged = stage_in(run, inputs, lambda: processes.cancelled)
+    execution = execute(run, specification, staged, work, processes)
     return _succeeded(run, key, inputs, execution)
 
 
@@ -122,6 +129,7 @@ def prepare_step(
         image_by_target=target_class(setting.kind).runs_images,
         default_image=options.get("default_image"),
     )
+    inputs = stage_in(run, inputs)
     prepared = detached.prepare(run, specification, inputs, work, how)
     if isinstance(prepared, Execution):
         return _succeeded(run, key, inputs, prepared)
@@ -190,8 +198,8 @@ def _succeeded(run: Run, key: Key, inputs: dict[str, Any], execution: Execution)
     shutil.rmtree(Path(execution.work) / "tmp", ignore_errors=True)
     result = {
         "status": SUCCESS,
-        "inputs": strip(inputs),
-        "outputs": {port: execution.outputs.get(port) for port in ports},
+        "inputs": remote_again(run, strip(inputs)),
+        "outputs": remote_again(run, {port: execution.outputs.get(port) for port in ports}),
         "command": execution.command,
         "exit_code": execution.exit_code,
         "usage": execution.usage,
@@ -201,10 +209,19 @@ def _succeeded(run: Run, key: Key, inputs: dict[str, Any], execution: Execution)
     return result
 
 
-def close_run(run: Run, output_folder: Path) -> dict[str, Any]:
-    """Collect the workflow's outputs, publish their files to ``output_folder``, return the output object."""
+def close_run(run: Run, place: Path | Location) -> dict[str, Any]:
+    """Collect the workflow's outputs, publish their files to ``place``, return the output object.
+
+    Raises:
+        RunFailed: If they cannot be published.
+        StepFailed: If an input that is an output too cannot be fetched.
+    """
     outputs = run.scope_outputs(())
-    published = publish(outputs, output_folder, run.store.root)
+    if isinstance(place, Location):
+        published = send_outputs(run, outputs, place)
+    else:
+        fetched = run.store.root / "work" / "@data"
+        published = publish(stage_in(run, outputs), place, run.store.root, foreign=(fetched,))
     write_json(run.store.root / "outputs.json", published)
     return published
 

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from chronos_plugin.compiler.specification import Scope, Specification, Step
 from chronos_plugin.cwl import library
+from chronos_plugin.data.access import DataAccess
 from chronos_plugin.errors import CwlUnsupported, InputInvalid, StepFailed, StepFailedTemporarily
 from chronos_plugin.execution.process import ToolProcesses, redirect
+from chronos_plugin.execution.remote_files import file_access
 from chronos_plugin.execution.store import strip
 from chronos_plugin.execution.targets.base import Resources
 
@@ -173,7 +175,9 @@ def evaluate_resources(run: Run, specification: Specification, inputs: Mapping[s
     runtime = _runtime_context(run.options, run.store.root, ToolProcesses(), "none")
     runtime.outdir = runtime.tmpdir = runtime.stagedir = str(run.store.root)
     try:
-        builder = process._init_job(dict(inputs), runtime)
+        with DataAccess(run.options.data) as data:
+            runtime.make_fs_access = file_access(data)
+            builder = process._init_job(dict(inputs), runtime)
         limit = process.get_requirement("ToolTimeLimit")[0] or {}
         seconds = builder.do_eval(limit.get("timelimit"))
     except (WorkflowException, ValidationException, JavascriptException, OSError) as error:
@@ -204,7 +208,9 @@ def complete_inputs(
     runtime = _runtime_context(run.options, run.store.root, ToolProcesses(), run.options.container_engine)
     runtime.toplevel = toplevel
     try:
-        builder = shell._init_job(dict(inputs), runtime)
+        with DataAccess(run.options.data) as data:
+            runtime.make_fs_access = file_access(data)
+            builder = shell._init_job(dict(inputs), runtime)
     except (WorkflowException, ValidationException, JavascriptException, OSError) as error:
         raise InputInvalid(str(error).removeprefix("Invalid job input record:\n")) from error
     return strip(builder.job)  # type: ignore[no-any-return]

@@ -1,0 +1,224 @@
+"""Inputs in other places than the shared file system: checked when a run opens, fetched before a step.
+
+::
+
+    RUN/work/@data/HASH/NAME      a fetched file or folder; files of one remote folder lie in one folder
+    RUN/work/@data/HASH.json      which remote folder that is
+
+Between steps, and in what is recorded, such a file has its URI; only the step that reads it sees the
+fetched one.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from chronos_plugin.data.access import DataAccess
+from chronos_plugin.data.cache import ContentCache
+from chronos_plugin.data.checksums import sha1_of
+from chronos_plugin.data.fetch import Wanted, fetch, in_parallel
+from chronos_plugin.data.location import Location, is_remote, parse
+from chronos_plugin.data.transport import Status
+from chronos_plugin.errors import InputInvalid, ServiceFailed, StepFailed, TransferFailed, TransferRefused
+from chronos_plugin.execution.store import read_json, write_json
+
+if TYPE_CHECKING:
+    from chronos_plugin.execution.run import Run
+
+log = logging.getLogger("chronos.data")
+_FILES = ("File", "Directory")
+_DEPTH = 64
+
+
+def remote_entries(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield the File and Directory objects in ``value`` that lie in another place.
+
+    What is listed of a remote Directory is part of it, and not yielded.
+    """
+    if isinstance(value, list):
+        for inner in value:
+            yield from remote_entries(inner)
+    elif isinstance(value, dict):
+        remote = value.get("class") in _FILES and is_remote(value.get("location"))
+        if remote:
+            yield value
+        for name, inner in value.items():
+            if not (remote and name == "listing"):
+                yield from remote_entries(inner)
+
+
+def check_remote(run: Run, inputs: dict[str, Any]) -> None:
+    """Ask for all remote files of an input object; fill in their sizes and checksums.
+
+    Raises:
+        InputInvalid: If some are not there, are of the wrong class, or may not be read; names them all.
+        TransferFailed: If a storage gives no answer.
+    """
+    found = [(name, entry) for name, value in inputs.items() for entry in remote_entries(value)]
+    if not found:
+        return
+    with DataAccess(run.options.data) as data:
+        problems = in_parallel(data, found, lambda item: _problem(data, *item))
+    wrong = [problem for problem in problems if isinstance(problem, InputInvalid)]
+    if wrong:
+        raise InputInvalid("\n".join(dict.fromkeys(map(str, wrong))))
+    if unanswered := [problem for problem in problems if problem is not None]:
+        raise unanswered[0]
+    log.info("%d remote files are there", len(found))
+
+
+def _problem(data: DataAccess, name: str, entry: dict[str, Any]) -> Exception | None:
+    """Return why an input cannot be used; complete it if it can."""
+    try:
+        location = data.locate(str(entry["location"]))
+        entry["location"] = str(location)
+        if entry["class"] == "Directory":
+            _check_directory(data, location)
+        else:
+            _complete(location, entry, data.stat(location))
+    except TransferFailed as error:
+        return TransferFailed(f"input '{name}': {error}")
+    except (InputInvalid, ServiceFailed) as error:
+        return InputInvalid(f"input '{name}': {error}")
+    return None
+
+
+def _complete(location: Location, entry: dict[str, Any], status: Status) -> None:
+    if status.directory:
+        raise InputInvalid(f"{location.shown} is a folder, and a File is asked for")
+    sha1 = status.checksums.get("sha1")
+    given = sha1_of(entry.get("checksum"))
+    if entry.get("size") not in (None, status.size) and status.size is not None:
+        raise InputInvalid(f"{location.shown} has {status.size} bytes, the input object says {entry['size']}")
+    if sha1 and given and sha1 != given:
+        raise InputInvalid(f"{location.shown} has the SHA-1 {sha1}, the input object says {given}")
+    if status.size is not None:
+        entry["size"] = status.size
+    if sha1:
+        entry["checksum"] = f"sha1${sha1}"
+
+
+def _check_directory(data: DataAccess, location: Location) -> None:
+    transport = data.transport(location)
+    # Where nothing can be listed, this says so; a store without folders says that nothing is there.
+    data.persist(location.shown, lambda _: transport.list(location))
+    if not data.stat(location).directory:
+        raise InputInvalid(f"{location.shown} is a file, and a Directory is asked for")
+
+
+def stage_in(
+    run: Run, inputs: Mapping[str, Any], stopping: Callable[[], bool] = lambda: False
+) -> dict[str, Any]:
+    """Return ``inputs`` with every remote file and folder fetched: from the site's cache, or its storage.
+
+    Args:
+        stopping: Tells that the step is to end.
+
+    Raises:
+        StepFailed: If one cannot be fetched.
+    """
+    result = copy.deepcopy(dict(inputs))
+    entries = list(remote_entries(result))
+    if not entries:
+        return result
+    with DataAccess(run.options.data, stopping) as data:
+        try:
+            wanted = [w for entry in entries for w in _wanted(run, data, entry)]
+            unique = {w.target: w for w in wanted}
+            fetch(data, site_cache(run), list(unique.values()))
+        except (ServiceFailed, InputInvalid, OSError) as error:
+            raise StepFailed(f"the inputs cannot be fetched: {error}") from error
+    return result
+
+
+def site_cache(run: Run) -> ContentCache:
+    """Return the site's cache, or one in the run's own folder where the site has none."""
+    options = run.options.data
+    if options.cache is None:
+        return ContentCache(_home(run) / "cache")
+    return ContentCache(options.cache, options.cache_bytes)
+
+
+def remote_again(run: Run, value: Any) -> Any:
+    """Return ``value`` with fetched files under the URIs that they came from."""
+    home = f"file://{quote(str(_home(run)), safe='/~')}/"
+    known: dict[str, Any] = {}
+
+    def restore(entry: Any) -> Any:
+        if isinstance(entry, list):
+            return [restore(inner) for inner in entry]
+        if not isinstance(entry, dict):
+            return entry
+        result = {name: restore(inner) for name, inner in entry.items()}
+        location = result.get("location")
+        if result.get("class") in _FILES and isinstance(location, str) and location.startswith(home):
+            result["location"] = _origin(run, unquote(location.removeprefix(home)), known) or location
+            result.pop("path", None)
+        return result
+
+    return restore(value)
+
+
+def _origin(run: Run, relative: str, known: dict[str, Any]) -> str | None:
+    folder, _, rest = relative.partition("/")
+    if folder not in known:
+        known[folder] = read_json(_home(run) / f"{folder}.json")
+    if known[folder] is None or not rest:
+        return None
+    location = parse(known[folder]["folder"]).child(rest)
+    # What is inside a fetched folder has no query of its own.
+    return str(location if "/" in rest else replace(location, query=known[folder]["query"]))
+
+
+def _home(run: Run) -> Path:
+    # No step's folder has an @ before its element's number.
+    return run.store.root / "work" / "@data"
+
+
+def _wanted(run: Run, data: DataAccess, entry: dict[str, Any]) -> Iterator[Wanted]:
+    """Give an entry its local place; yield the files that must be fetched for it."""
+    location = data.locate(str(entry["location"]))
+    target = _target(run, location)
+    entry["location"] = "file://" + quote(str(target), safe="/~")
+    entry.setdefault("basename", location.name)
+    entry.pop("path", None)
+    if entry["class"] == "File":
+        yield Wanted(location, target, entry.get("size"), sha1_of(entry.get("checksum")))
+        return
+    entry.pop("listing", None)
+    yield from _inside(data, location, target, _DEPTH)
+
+
+def _target(run: Run, location: Location) -> Path:
+    name = location.name
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise TransferRefused(f"{location.shown}: the URI ends with no name of a file or folder")
+    parent = location.parent()
+    key = hashlib.sha256(f"{parent}?{location.query}".encode()).hexdigest()[:24]
+    record = _home(run) / f"{key}.json"
+    if not record.exists():
+        write_json(record, {"folder": str(parent), "query": location.query})
+    return _home(run) / key / name
+
+
+def _inside(data: DataAccess, location: Location, target: Path, depth: int) -> Iterator[Wanted]:
+    """Yield the files of a remote folder and of those in it; make the local folders."""
+    if not depth:
+        raise TransferRefused(f"{location.shown}: more than {_DEPTH} folders inside each other")
+    target.mkdir(parents=True, exist_ok=True)
+    transport = data.transport(location)
+    for entry in data.persist(location.shown, lambda _: transport.list(location)):
+        if entry.name in ("", ".", "..") or "/" in entry.name or "\0" in entry.name:
+            raise TransferRefused(f"{location.shown}: holds an entry named {entry.name!r}")
+        place = location.child(entry.name)
+        if entry.directory:
+            yield from _inside(data, place, target / entry.name, depth - 1)
+        else:
+            yield Wanted(place, target / entry.name, inside_folder=True)
