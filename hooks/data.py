@@ -1,0 +1,144 @@
+"""Credentials and endpoints of storages, from Airflow connections to what the transports take."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from chronos_plugin.data.access import DataOptions
+from chronos_plugin.data.location import GFAL2, HTTP, Location
+from chronos_plugin.data.site import data_options
+from chronos_plugin.errors import SettingInvalid
+from chronos_plugin.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+_GFAL2_FIELDS = ("x509_proxy", "x509_cert", "x509_key", "ca_directory", "checksum", "streams", "options")
+
+
+def site_data_options(settings: Settings) -> DataOptions:
+    """Return the data options of this installation, with credentials from its connections."""
+    return data_options(settings, ConnectionOptions(settings.data_connections))
+
+
+class ConnectionOptions:
+    """Gives the options of a place from the connection of the longest prefix that it lies below.
+
+    A connection is looked up when it is needed first.
+
+    Args:
+        connections: Ids of connections by URI prefix.
+        get: Looks a connection up; default: Airflow's.
+    """
+
+    def __init__(
+        self, connections: Mapping[str, str], get: Callable[[str], Connection] | None = None
+    ) -> None:
+        self._connections = dict(sorted(connections.items(), key=lambda pair: -len(pair[0])))
+        self._get = get
+        self._known: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, location: Location) -> Mapping[str, Any]:
+        """Return the options; none where no prefix fits.
+
+        Raises:
+            SettingInvalid: If the connection does not exist, or has a value that cannot be used.
+        """
+        name = next((c for prefix, c in self._connections.items() if location.within(prefix)), None)
+        if name is None:
+            return {}
+        with self._lock:
+            key = (location.scheme, name)
+            if key not in self._known:
+                self._known[key] = _translated(location, self._connection(name))
+            return self._known[key]
+
+    def _connection(self, name: str) -> Connection:
+        try:
+            return (self._get or _airflow_connection)(name)
+        except Exception as error:
+            # Airflow's ways to find connections raise errors of several families.
+            raise SettingInvalid(f"[chronos] data_connections names '{name}': {error}") from error
+
+
+def _airflow_connection(name: str) -> Connection:
+    from airflow.sdk.bases.hook import BaseHook
+
+    return BaseHook.get_connection(name)
+
+
+def _translated(location: Location, connection: Connection) -> Mapping[str, Any]:
+    extra = connection.extra_dejson
+    if location.transport == GFAL2:
+        return gfal2_options(connection)
+    if location.transport == HTTP:
+        return _http_options(connection, extra)
+    return _s3_options(connection, extra) if location.scheme == "s3" else _gs_options(extra)
+
+
+def gfal2_options(connection: Connection) -> dict[str, Any]:
+    """Return what :class:`chronos_plugin.data.gfal2.Gfal2Transport` takes, of a ``chronos_gfal2`` connection."""
+    extra = connection.extra_dejson
+    options = {name: extra[name] for name in _GFAL2_FIELDS if extra.get(name) not in (None, "")}
+    if connection.password:
+        options["token"] = connection.password
+    own = options.get("options")
+    if isinstance(own, str):
+        options["options"] = _lines(own)
+    return options
+
+
+def _lines(text: str) -> dict[str, Any]:
+    """Return gfal2's own options, written as lines ``GROUP:KEY=VALUE``."""
+    result: dict[str, Any] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, equals, value = line.partition("=")
+        if not equals or ":" not in name:
+            raise SettingInvalid(f"gfal2 option {line!r}: write GROUP:KEY=VALUE")
+        plain = value.strip()
+        typed = {"true": True, "false": False}.get(plain.lower(), int(plain) if plain.isdigit() else plain)
+        result[name.strip()] = typed
+    return result
+
+
+def _http_options(connection: Connection, extra: Mapping[str, Any]) -> dict[str, Any]:
+    options: dict[str, Any] = {k: extra[k] for k in ("headers", "verify", "cert") if extra.get(k)}
+    if extra.get("verify") is False:
+        options["verify"] = False
+    if connection.login:
+        options.update(login=connection.login, password=connection.password)
+    elif connection.password:
+        options["token"] = connection.password
+    return options
+
+
+def _s3_options(connection: Connection, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate a connection of type ``aws``: keys, session token, endpoint, region."""
+    options = {
+        "key": connection.login or extra.get("aws_access_key_id"),
+        "secret": connection.password or extra.get("aws_secret_access_key"),
+        "token": extra.get("aws_session_token"),
+        "endpoint_url": extra.get("endpoint_url") or extra.get("host"),
+        "anon": extra.get("anon"),
+    }
+    result = {name: value for name, value in options.items() if value}
+    if region := extra.get("region_name"):
+        result["client_kwargs"] = {"region_name": region}
+    return result
+
+
+def _gs_options(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate a connection of type ``google_cloud_platform``: key, project, endpoint."""
+    options = {
+        "token": extra.get("keyfile_dict") or extra.get("key_path") or ("anon" if extra.get("anon") else None),
+        "project": extra.get("project"),
+        "endpoint_url": extra.get("endpoint_url"),
+    }
+    if isinstance(options["token"], str) and options["token"].startswith("{"):
+        import json
+
+        options["token"] = json.loads(options["token"])
+    return {name: value for name, value in options.items() if value}
