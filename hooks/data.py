@@ -1,4 +1,4 @@
-"""Credentials and endpoints of storages, from Airflow connections to what the transports take."""
+"""From settings and Airflow connections to what the data room takes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,35 @@ from typing import TYPE_CHECKING, Any
 
 from chronos_plugin.data.access import DataOptions
 from chronos_plugin.data.location import GFAL2, HTTP, Location
-from chronos_plugin.data.site import data_options
+from chronos_plugin.data.transport import StorageOptions, no_options
 from chronos_plugin.errors import SettingInvalid
+from chronos_plugin.hooks.gfal2.connection import transport_options
 from chronos_plugin.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-_GFAL2_FIELDS = ("x509_proxy", "x509_cert", "x509_key", "ca_directory", "checksum", "streams", "options")
+
+def data_options(settings: Settings, storage_options: StorageOptions = no_options) -> DataOptions:
+    """Return the options that ``settings`` mean.
+
+    Args:
+        storage_options: Gives credentials and endpoints; by default the libraries look in the environment.
+    """
+    allowed = settings.input_uris
+    if allowed and settings.output_uri:
+        # Outputs of earlier runs are inputs of later ones.
+        allowed = (*allowed, settings.output_uri)
+    return DataOptions(
+        cache=settings.data_cache,
+        cache_bytes=settings.data_cache_size << 20,
+        parallel=settings.data_parallel,
+        retries=settings.data_retries,
+        timeout=settings.data_timeout,
+        gfal2_python=settings.gfal2_python,
+        allowed=allowed,
+        storage_options=storage_options,
+    )
 
 
 def site_data_options(settings: Settings) -> DataOptions:
@@ -57,10 +78,11 @@ class ConnectionOptions:
             return self._known[key]
 
     def _connection(self, name: str) -> Connection:
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
         try:
             return (self._get or _airflow_connection)(name)
-        except Exception as error:
-            # Airflow's ways to find connections raise errors of several families.
+        except AirflowNotFoundException as error:
             raise SettingInvalid(f"[chronos] data_connections names '{name}': {error}") from error
 
 
@@ -73,35 +95,10 @@ def _airflow_connection(name: str) -> Connection:
 def _translated(location: Location, connection: Connection) -> Mapping[str, Any]:
     extra = connection.extra_dejson
     if location.transport == GFAL2:
-        return gfal2_options(connection)
+        return transport_options(connection)
     if location.transport == HTTP:
         return _http_options(connection, extra)
     return _s3_options(connection, extra) if location.scheme == "s3" else _gs_options(extra)
-
-
-def gfal2_options(connection: Connection) -> dict[str, Any]:
-    """Return what :class:`chronos_plugin.data.gfal2.Gfal2Transport` takes, of a ``chronos_gfal2`` connection."""
-    extra = connection.extra_dejson
-    options = {name: extra[name] for name in _GFAL2_FIELDS if extra.get(name) not in (None, "")}
-    if connection.password:
-        options["token"] = connection.password
-    own = options.get("options")
-    if isinstance(own, str):
-        options["options"] = _lines(own)
-    return options
-
-
-def _lines(text: str) -> dict[str, Any]:
-    """Return gfal2's own options, written as lines ``GROUP:KEY=VALUE``."""
-    result: dict[str, Any] = {}
-    for line in filter(None, map(str.strip, text.splitlines())):
-        name, equals, value = line.partition("=")
-        if not equals or ":" not in name:
-            raise SettingInvalid(f"gfal2 option {line!r}: write GROUP:KEY=VALUE")
-        plain = value.strip()
-        typed = {"true": True, "false": False}.get(plain.lower(), int(plain) if plain.isdigit() else plain)
-        result[name.strip()] = typed
-    return result
 
 
 def _http_options(connection: Connection, extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,7 +130,9 @@ def _s3_options(connection: Connection, extra: Mapping[str, Any]) -> dict[str, A
 def _gs_options(extra: Mapping[str, Any]) -> dict[str, Any]:
     """Translate a connection of type ``google_cloud_platform``: key, project, endpoint."""
     options = {
-        "token": extra.get("keyfile_dict") or extra.get("key_path") or ("anon" if extra.get("anon") else None),
+        "token": extra.get("keyfile_dict")
+        or extra.get("key_path")
+        or ("anon" if extra.get("anon") else None),
         "project": extra.get("project"),
         "endpoint_url": extra.get("endpoint_url"),
     }

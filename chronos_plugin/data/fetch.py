@@ -159,8 +159,8 @@ class _Fetch:
         wanted = self._wanted.size
         if wanted is not None and size is not None and size != wanted:
             raise TransferRefused(
-                f"{self._name}: it has {size} bytes, but had {wanted} when the run was opened (or as the input "
-                "object says): start a new run for the new version"
+                f"{self._name}: it has {size} bytes, but had {wanted} when the run was opened (or as the "
+                "input object says): start a new run for the new version"
             )
 
     def _wait(self, seconds: float) -> None:

@@ -132,6 +132,7 @@ class Gfal2Transport:
 
     def read(self, location: Location, limit: int) -> bytes:
         """Return the first bytes."""
+        limit = min(limit, self.stat(location).size or 0)
         text = self._call("read", (location,), {"uri": str(location), "limit": limit})
         return str(text).encode("latin-1")
 

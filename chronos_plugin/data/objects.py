@@ -224,7 +224,7 @@ def _callback(report: Report) -> Any:
         def relative_update(self, inc: int = 1) -> None:
             report(inc)
 
-    return Told()
+    return Told()  # type: ignore[no-untyped-call]
 
 
 def _is_final(error: Exception) -> bool:

@@ -93,7 +93,7 @@ def _send(
         raise RunFailed(f"an output is named {MANIFEST}, as the list of the outputs is: give it another name")
     before = _withdraw(data, place)
     _send_files(data, uploads)
-    result = _relocated(data, published, staged, place, copied)
+    result: dict[str, Any] = _relocated(data, published, staged, place, copied)
     manifest = folder / MANIFEST
     manifest.write_text(json.dumps(result, ensure_ascii=False, indent=2))
     _put(data, _Upload(place.child(MANIFEST), manifest), Meter("sending", 1, None))
@@ -211,7 +211,7 @@ def _withdraw(data: DataAccess, place: Location) -> Any:
         text = data.persist(manifest.shown, lambda _: transport.read(manifest, _MANIFEST_LIMIT))
     except DataMissing:
         return None
-    data.persist(manifest.shown, lambda _: transport.remove(manifest))
+    _remove(data, manifest)
     try:
         return json.loads(text)
     except ValueError:
@@ -223,8 +223,11 @@ def _remove_old(data: DataAccess, before: Any, after: Any) -> None:
     """Remove what an earlier publication had and this one has not."""
     kept = _locations(after)
     for text in sorted(_locations(before) - kept):
-        location = parse(text)
-        data.persist(location.shown, lambda _, at=location: data.transport(at).remove(at))
+        _remove(data, parse(text))
+
+
+def _remove(data: DataAccess, location: Location) -> None:
+    data.persist(location.shown, lambda _: data.transport(location).remove(location))
 
 
 def _locations(value: Any) -> set[str]:
