@@ -25,7 +25,8 @@ from chronos_plugin.errors import DataMissing, TransferFailed, TransferRefused
 if TYPE_CHECKING:
     import requests
 
-_CHUNK = 1 << 20
+# What has arrived of a chunk is lost when the connection breaks.
+_CHUNK = 1 << 16
 _DIGESTS = {"sha": "sha1", "sha-1": "sha1", "sha-256": "sha256", "md5": "md5", "adler32": "adler32"}
 _HEX_DIGITS = {"sha1": 40, "sha256": 64, "md5": 32, "adler32": 8}
 _MISSING = (404, 410)

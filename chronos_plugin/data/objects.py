@@ -21,7 +21,8 @@ from chronos_plugin.errors import DataMissing, TransferFailed, TransferRefused
 
 _T = TypeVar("_T")
 _BLOCK = 8 << 20
-_MODULES = {"s3": ("s3fs", "S3FileSystem"), "gs": ("gcsfs", "GCSFileSystem")}
+# gcsfs's outer class asks by gRPC what kind of bucket it deals with; flat access serves all kinds.
+_MODULES = {"s3": ("s3fs", "S3FileSystem"), "gs": ("gcsfs.core", "GCSFileSystem")}
 _EXTRAS = {"s3": "s3", "gs": "gcs"}
 _SHA1 = "chronos-sha1"
 """The metadata field in which uploads keep the SHA-1, for those who fetch them."""
@@ -57,7 +58,8 @@ class ObjectTransport:
             have = 0
         with open(part, "ab") as file:
             while have < size:
-                work = partial(system.cat_file, _path(location), have, min(have + _BLOCK, size))
+                end = min(have + _BLOCK, size)
+                work = partial(system.cat_file, _path(location), start=have, end=end)
                 block = self._do(location, work)
                 if not block:
                     raise TransferFailed(f"{location.shown}: ends before byte {size}")
@@ -120,7 +122,9 @@ class ObjectTransport:
         if not size:
             return b""
         system = self._system(location)
-        return bytes(self._do(location, lambda: system.cat_file(_path(location), 0, min(limit, size))))
+        return bytes(
+            self._do(location, lambda: system.cat_file(_path(location), start=0, end=min(limit, size)))
+        )
 
     def close(self) -> None:
         """Forget the file systems; their sessions end with them."""
@@ -160,7 +164,7 @@ def _file_system(location: Location, options: dict[str, Any], timeout: float) ->
         kind = getattr(importlib.import_module(module), name)
     except ImportError as error:
         raise TransferRefused(
-            f"{location.shown}: {module} is not installed: install "
+            f"{location.shown}: {module.partition('.')[0]} is not installed: install "
             f"chronos-airflow[{_EXTRAS[location.scheme]}]"
         ) from error
     if location.scheme == "s3":
