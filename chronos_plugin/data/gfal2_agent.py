@@ -139,6 +139,10 @@ class Agent:
         parameters.create_parent = True
         if streams:
             parameters.nbstreams = streams
+        # What was there goes first, as gfal2 does it itself for WebDAV: a server may go on telling the
+        # checksum that it has kept of the file before.
+        with contextlib.suppress(self.gfal2.GError):
+            self.context.unlink(target)
         ways: list[str] = []
 
         def happened(event: Any) -> None:

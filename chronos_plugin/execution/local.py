@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chronos_plugin.compiler.graph import Task, TaskKind
+from chronos_plugin.data.location import Location
 from chronos_plugin.errors import ChronosError
 from chronos_plugin.execution import tasks
 from chronos_plugin.execution.placing import Placing
@@ -46,13 +47,13 @@ class LocalRun:
     _jobs: list[JobFolder] = field(default_factory=list)
     _targets: ThreadedWatchers | None = None
 
-    def execute(self, given: Mapping[str, Any], requirements: Any, output_folder: Path) -> dict[str, Any]:
+    def execute(self, given: Mapping[str, Any], requirements: Any, place: Path | Location) -> dict[str, Any]:
         """Run to the end and return the published output object.
 
         Raises:
             ChronosError: The first error of a task; tasks that had begun are ended first.
         """
-        self._given, self._requirements, self._output = given, requirements, output_folder
+        self._given, self._requirements, self._output = given, requirements, place
         waiting = {task.id: task for task in self.run.document.graph.tasks}
         finished: set[str] = set()
         pending: dict[Future[None], tuple[str, int]] = {}

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from chronos_plugin.data.access import DataAccess
 from chronos_plugin.data.cache import ContentCache
@@ -71,7 +71,7 @@ def check_remote(run: Run, inputs: dict[str, Any]) -> None:
         raise InputInvalid("\n".join(dict.fromkeys(map(str, wrong))))
     if unanswered := [problem for problem in problems if problem is not None]:
         raise unanswered[0]
-    log.info("%d remote files are there", len(found))
+    log.info("files in other places, all there: %d", len(found))
 
 
 def _problem(data: DataAccess, name: str, entry: dict[str, Any]) -> Exception | None:
@@ -148,7 +148,7 @@ def site_cache(run: Run) -> ContentCache:
 
 def remote_again(run: Run, value: Any) -> Any:
     """Return ``value`` with fetched files under the URIs that they came from."""
-    home = f"file://{quote(str(_home(run)), safe='/~')}/"
+    home = f"{_home(run)}/"
     known: dict[str, Any] = {}
 
     def restore(entry: Any) -> Any:
@@ -157,9 +157,11 @@ def remote_again(run: Run, value: Any) -> Any:
         if not isinstance(entry, dict):
             return entry
         result = {name: restore(inner) for name, inner in entry.items()}
-        location = result.get("location")
-        if result.get("class") in _FILES and isinstance(location, str) and location.startswith(home):
-            result["location"] = _origin(run, unquote(location.removeprefix(home)), known) or location
+        # The library gives some locations as plain paths.
+        location = str(result.get("location") or "")
+        path = unquote(urlsplit(location).path) if location.startswith("file:") else location
+        if result.get("class") in _FILES and path.startswith(home):
+            result["location"] = _origin(run, path.removeprefix(home), known) or location
             result.pop("path", None)
         return result
 

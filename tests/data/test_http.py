@@ -168,7 +168,8 @@ def test_upload_and_removal(web: Any, transport: HttpTransport, tmp_path: Path) 
     file.write_bytes(CONTENT)
     location = parse(f"{web.base}/up/f")
     transport.put(file, location, {}, counts.append)
-    assert web.files["/up/f"] == CONTENT and sum(counts) == len(CONTENT)
+    assert web.files["/up/f"] == CONTENT
+    assert sum(counts) == len(CONTENT)
     transport.remove(location)
     transport.remove(location)
     assert "/up/f" not in web.files
