@@ -14,7 +14,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from chronos_plugin import settings
-from chronos_plugin.errors import ChronosError, CwlError, InputInvalid, ServiceFailed, StepFailed
+from chronos_plugin.errors import ChronosError, CwlError, InputInvalid, ServiceFailed, SettingInvalid, StepFailed
 from chronos_plugin.execution.store import RunStore, run_folder, write_json
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class CwlInputsOperator(CwlOperator):
             record_error(run, self.task_id, error)
             # No retry mends a wrong input.
             raise AirflowFailException(str(error)) from error
-        except ServiceFailed as error:
+        except (ServiceFailed, SettingInvalid) as error:
             # A storage that does not answer may do so at the next try.
             record_error(run, self.task_id, error)
             raise
