@@ -14,7 +14,14 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from chronos_plugin import settings
-from chronos_plugin.errors import ChronosError, CwlError, InputInvalid, ServiceFailed, SettingInvalid, StepFailed
+from chronos_plugin.errors import (
+    ChronosError,
+    CwlError,
+    InputInvalid,
+    ServiceFailed,
+    SettingInvalid,
+    StepFailed,
+)
 from chronos_plugin.execution.store import RunStore, run_folder, write_json
 
 if TYPE_CHECKING:

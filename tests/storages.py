@@ -1,22 +1,15 @@
-"""Storages that run here: a web server with faults, S3, Cloud Storage, xrootd with WebDAV."""
+"""Storages that run here: a web server with faults, and S3."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import pwd
 import re
-import shlex
-import shutil
 import socket
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -199,117 +192,3 @@ def s3(s3_server: str, request: pytest.FixtureRequest) -> Iterator[Store]:
     }
     yield Store(options, client, bucket)
     client.close()
-
-
-@dataclass(frozen=True)
-class Grid:
-    """An xrootd server: its folder, and the URIs of its root by two protocols."""
-
-    folder: Path
-    root: str
-    davs: str
-    options: dict[str, Any]
-
-
-def gfal2_is_missing() -> str:
-    """Return what is missing for tests with grid storages; empty where nothing is."""
-    if shutil.which("xrootd") is None:
-        return "no xrootd"
-    python = "/usr/bin/python3"
-    if (
-        not Path(python).exists()
-        or subprocess.run([python, "-c", "import gfal2"], capture_output=True).returncode
-    ):
-        return "no gfal2 in the system's Python"
-    return "" if shutil.which("openssl") else "no openssl"
-
-
-@pytest.fixture(scope="session")
-def grid() -> Iterator[Grid]:
-    """A storage that speaks xrootd and WebDAV over TLS, with checksums and third-party copies."""
-    if missing := gfal2_is_missing():
-        pytest.skip(missing)
-    # The server runs as another user than root, for whom pytest's own folders are closed.
-    with tempfile.TemporaryDirectory(prefix="chronos-grid-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        server = _start_xrootd(home)
-        try:
-            yield server[0]
-        finally:
-            server[1].terminate()
-            server[1].wait()
-
-
-def _start_xrootd(home: Path) -> tuple[Grid, subprocess.Popen[bytes]]:
-    root_port, web_port = _free_port(), _free_port()
-    for name in ("root", "admin", "run", "ca"):
-        (home / name).mkdir()
-    _certificates(home)
-    (home / "xrootd.cfg").write_text(f"""\
-all.export /
-oss.localroot {home}/root
-xrd.port {root_port}
-all.adminpath {home}/admin
-all.pidpath {home}/run
-xrootd.chksum max 2 adler32
-xrd.tls {home}/host.pem {home}/host.key
-xrd.tlsca certfile {home}/ca.pem
-xrd.protocol http:{web_port} libXrdHttp.so
-http.exthandler xrdtpc libXrdHttpTPC.so
-http.desthttps no
-http.selfhttps2http no
-ofs.tpc pgm {shutil.which("xrdcp") or "xrdcp"} --server
-""")
-    command = ["xrootd", "-l", str(home / "log"), "-c", str(home / "xrootd.cfg")]
-    if os.getuid() == 0:
-        owner = pwd.getpwnam("nobody")
-        for path in (home, *home.rglob("*")):
-            os.chown(path, owner.pw_uid, owner.pw_gid)
-        command[1:1] = ["-R", "nobody"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home)
-    for port in (root_port, web_port):
-        _wait_for(port, process)
-    # A server recognises itself in third-party copies by its address.
-    # The server asks for no token; with one, gfal2 has storages copy without delegating a certificate.
-    options = {"ca_directory": str(home / "ca"), "token": "any"}
-    return Grid(
-        home / "root", f"root://127.0.0.1:{root_port}//", f"davs://localhost:{web_port}", options
-    ), process
-
-
-def _certificates(home: Path) -> None:
-    def openssl(*words: str) -> str:
-        done = subprocess.run(["openssl", *words], cwd=home, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    openssl(
-        *shlex.split("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2"),
-        *("-subj", "/CN=Test CA", "-addext", "basicConstraints=critical,CA:TRUE"),
-    )
-    openssl(*shlex.split("req -newkey rsa:2048 -nodes -keyout host.key -out host.csr -subj"), "/CN=localhost")
-    (home / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
-    openssl(
-        *shlex.split("x509 -req -in host.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out host.pem -days 2"),
-        *("-extfile", "names"),
-    )
-    (home / "host.key").chmod(0o400)
-    digest = openssl("x509", "-in", "ca.pem", "-noout", "-hash")
-    shutil.copy(home / "ca.pem", home / "ca" / f"{digest}.0")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
-        if process.poll() is not None:
-            pytest.fail(f"xrootd ended with {process.returncode}")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail("xrootd does not answer")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# gfal2 with its plugins and an xrootd server, for the tests with grid storages; the tests start the server themselves.
+# gfal2 with its plugins and servers of xrootd and GridFTP, for the tests with grid storages; the tests start the servers themselves.
 #
 # Usage: gfal2.sh
 #
@@ -7,9 +7,9 @@
 set -euo pipefail
 
 packages=(python3-gfal2 gfal2-plugin-file gfal2-plugin-http gfal2-plugin-xrootd gfal2-plugin-srm
-    gfal2-plugin-gridftp xrootd-server xrootd-server-plugins xrootd-client openssl)
+    gfal2-plugin-gridftp xrootd-server xrootd-server-plugins xrootd-client globus-gridftp-server-progs openssl)
 
-if command -v xrootd >/dev/null && /usr/bin/python3 -c 'import gfal2' 2>/dev/null; then
+if command -v xrootd >/dev/null && command -v globus-gridftp-server >/dev/null && /usr/bin/python3 -c 'import gfal2' 2>/dev/null; then
     exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from benches.installation import Installation, installation
-from tests.storages import gfal2_is_missing, s3_server
+from tests.grid import gfal2_is_missing
+from tests.storages import s3_server
 
 __all__ = ["s3_server"]
 pytestmark = pytest.mark.airflow

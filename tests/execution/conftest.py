@@ -14,7 +14,8 @@ from chronos_plugin.data.location import Location
 from chronos_plugin.execution.local import LocalRun
 from chronos_plugin.execution.run import Options, Run
 from chronos_plugin.execution.store import RunStore
-from tests.storages import grid, s3, s3_server, web
+from tests.grid import grid
+from tests.storages import s3, s3_server, web
 
 __all__ = ["grid", "s3", "s3_server", "web"]
 

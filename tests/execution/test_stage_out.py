@@ -116,13 +116,13 @@ def test_an_output_may_not_have_the_name_of_the_list(launch: Launch, s3: Any) ->
 
 
 @pytest.mark.gfal2
-@pytest.mark.parametrize("protocol", ["root", "davs"])
+@pytest.mark.parametrize("protocol", ["root", "davs", "gsiftp"])
 def test_grid_storage(launch: Launch, grid: Any, protocol: str, caplog: pytest.LogCaptureFixture) -> None:
     """Products are sent; an input that is an output is copied by the storage itself."""
     caplog.set_level("INFO", "chronos.data")
     home = parse(getattr(grid, protocol))
     (grid.folder / "given.nc").write_text("given")
-    data = DataOptions(timeout=30, storage_options=lambda _: grid.options)
+    data = DataOptions(timeout=30, storage_options=grid.options)
     place = home.child(f"out-{protocol}")
     ended = launch(PRODUCTS, {"words": ["one"], "given": str(home.child("given.nc"))}, data=data, place=place)
     folder = grid.folder / f"out-{protocol}"

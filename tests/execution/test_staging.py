@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from chronos_plugin.data.access import DataOptions
+from chronos_plugin.data.location import parse
 from chronos_plugin.errors import InputInvalid, RunFailed, StepFailed, TransferFailed
 
 Launch = Callable[..., Any]
@@ -229,12 +230,12 @@ def test_a_directory_is_no_file(launch: Launch, s3: Any) -> None:
 
 
 @pytest.mark.gfal2
-@pytest.mark.parametrize("protocol", ["root", "davs"])
+@pytest.mark.parametrize("protocol", ["root", "davs", "gsiftp"])
 def test_grid_storage(launch: Launch, grid: Any, protocol: str) -> None:
     (grid.folder / "in").mkdir(exist_ok=True)
     (grid.folder / "in" / "a.txt").write_text("from the grid")
-    uri = f"{getattr(grid, protocol).rstrip('/')}//in/a.txt"
-    ended = launch(CAT, {"v": uri}, data=options(storage_options=lambda _: grid.options))
+    uri = str(parse(getattr(grid, protocol)).child("in/a.txt"))
+    ended = launch(CAT, {"v": uri}, data=options(storage_options=grid.options))
     assert ended.outputs == {"said": "from the grid"}
 
 

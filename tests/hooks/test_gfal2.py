@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chronos_plugin.hooks.gfal2.hook import Gfal2Hook
-from tests.storages import grid
+from tests.grid import grid
 
 __all__ = ["grid"]
 
@@ -38,7 +38,7 @@ def test_the_form_is_known_to_airflow() -> None:
 
 @pytest.mark.gfal2
 def test_a_storage_that_answers(hook: Any, grid: Any) -> None:
-    extra = {"ca_directory": grid.options["ca_directory"]}
+    extra = {"ca_directory": str(grid.home / "ca")}
     ok, said = hook(host=grid.davs, extra=extra).test_connection()
     assert ok, said
     assert "gfal2 2." in said
@@ -58,7 +58,7 @@ def test_no_storage_is_named(hook: Any, grid: Any) -> None:
     [("davs://localhost:1/x", "localhost:1"), ("https://host/x", "gfal2 is for"), ("x", "no tr")],
 )
 def test_what_does_not_work_is_said(hook: Any, grid: Any, host: str, reason: str) -> None:
-    ok, said = hook(host=host, extra={"ca_directory": grid.options["ca_directory"]}).test_connection()
+    ok, said = hook(host=host, extra={"ca_directory": str(grid.home / "ca")}).test_connection()
     assert not ok
     assert reason in said
 
