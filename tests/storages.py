@@ -27,6 +27,8 @@ class Web:
         ranges, head, etags, digests: What the server knows.
         block: Seconds before each 64 KiB.
         read_only: Whether there is no room for more.
+        head_pause: Seconds before each answer to HEAD.
+        most: Answers to HEAD that were worked on at a time.
         asked: Method, path and Range header of each request.
     """
 
@@ -39,6 +41,9 @@ class Web:
     digests: dict[str, str] = field(default_factory=dict)
     block: float = 0.0
     read_only: bool = False
+    head_pause: float = 0.0
+    most: int = 0
+    working: int = 0
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     base: str = ""
@@ -71,7 +76,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._note()
             self._plain(405)
             return
+        self.web.working += 1
+        self.web.most = max(self.web.most, self.web.working)
+        time.sleep(self.web.head_pause)
         self.do_GET()
+        self.web.working -= 1
 
     def do_GET(self) -> None:
         path = self._note()

@@ -65,8 +65,8 @@ def fetch(data: DataAccess, cache: ContentCache, wanted: Sequence[Wanted]) -> No
 
 def in_parallel(data: DataAccess, items: Sequence[_T], work: Callable[[_T], _R]) -> list[_R]:
     """Do ``work`` for all items, as many at a time as the site says; the first error ends all."""
-    if len(items) == 1:
-        return [work(items[0])]
+    if len(items) <= 1:
+        return [work(item) for item in items]
     with ThreadPoolExecutor(max_workers=max(1, min(data.options.parallel, len(items)))) as pool:
         futures = [pool.submit(work, item) for item in items]
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -17,13 +17,16 @@ _CONTENT_LIMIT = 64 << 10
 """Bytes that ``loadContents`` may load (CWL v1.2); one more shows that a file is too large."""
 
 
-def file_access(data: DataAccess) -> Any:
+def file_access(data: DataAccess, seen: Mapping[Location, Status | None] | None = None) -> Any:
     """Return what makes the CWL library's file access (a ``StdFsAccess``) for a base folder.
 
     It looks at remote files as at local ones: whether they exist (secondary files), their first bytes
     (``loadContents``), the entries of folders (``loadListing``).
+
+    Args:
+        seen: What is known already; None: there is no such file.
     """
-    return partial(_class(), data=data)
+    return partial(_class(), data=data, seen=seen or {})
 
 
 @cache
@@ -39,10 +42,10 @@ class _RemoteFiles:
 
     local: Any
 
-    def __init__(self, basedir: str, data: DataAccess) -> None:
+    def __init__(self, basedir: str, data: DataAccess, seen: Mapping[Location, Status | None]) -> None:
         self.local.__init__(self, basedir)
         self._data = data
-        self._seen: dict[Location, Status | None] = {}
+        self._seen = dict(seen)
 
     def open(self, fn: str, mode: str) -> Any:
         if not is_remote(fn):

@@ -14,19 +14,27 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
+from chronos_plugin.compiler.naming import short_name
 from chronos_plugin.data.access import DataAccess
 from chronos_plugin.data.cache import ContentCache
 from chronos_plugin.data.checksums import sha1_of
 from chronos_plugin.data.fetch import Wanted, fetch, in_parallel
 from chronos_plugin.data.location import Location, is_remote, parse
 from chronos_plugin.data.transport import Status
-from chronos_plugin.errors import InputInvalid, ServiceFailed, StepFailed, TransferFailed, TransferRefused
+from chronos_plugin.errors import (
+    DataMissing,
+    InputInvalid,
+    ServiceFailed,
+    StepFailed,
+    TransferFailed,
+    TransferRefused,
+)
 from chronos_plugin.execution.store import read_json, write_json
 
 if TYPE_CHECKING:
@@ -111,6 +119,46 @@ def _check_directory(data: DataAccess, location: Location) -> None:
     data.persist(location.shown, lambda _: transport.list(location))
     if not data.stat(location).directory:
         raise InputInvalid(f"{location.shown} is a file, and a Directory is asked for")
+
+
+def look_beside(
+    run: Run, inputs: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]]
+) -> dict[Location, Status | None]:
+    """Ask for the secondary files of all remote files at a time; None where there is none.
+
+    The CWL library asks for one after the other. Patterns that are expressions are left to it.
+    """
+    with DataAccess(run.options.data) as data:
+        places = {
+            place: None
+            for parameter in parameters
+            for entry in remote_entries(inputs.get(short_name(parameter["id"])))
+            if entry["class"] == "File" and not entry.get("secondaryFiles")
+            for place in _beside(data.locate(str(entry["location"])), parameter)
+        }
+
+        def ask(place: Location) -> list[tuple[Location, Status | None]]:
+            try:
+                return [(place, data.stat(place))]
+            except DataMissing:
+                return [(place, None)]
+            except ServiceFailed:
+                # The library asks again, and says what is wrong.
+                return []
+
+        return dict(pair for pairs in in_parallel(data, list(places), ask) for pair in pairs)
+
+
+def _beside(location: Location, parameter: Mapping[str, Any]) -> Iterator[Location]:
+    declared = parameter.get("secondaryFiles") or []
+    for entry in declared if isinstance(declared, list) else [declared]:
+        pattern = str(entry.get("pattern", "") if isinstance(entry, dict) else entry).removesuffix("?")
+        if not pattern or "$" in pattern:
+            continue
+        stem = location.name
+        while pattern.startswith("^"):
+            stem, pattern = (stem.rpartition(".")[0] or stem), pattern[1:]
+        yield location.parent().child(stem + pattern)
 
 
 def stage_in(

@@ -20,6 +20,7 @@ from chronos_plugin.errors import CwlUnsupported, InputInvalid, StepFailed, Step
 from chronos_plugin.execution import symlinks
 from chronos_plugin.execution.process import ToolProcesses, redirect
 from chronos_plugin.execution.remote_files import file_access
+from chronos_plugin.execution.staging import look_beside
 from chronos_plugin.execution.store import strip
 from chronos_plugin.execution.targets.base import Resources
 
@@ -210,7 +211,8 @@ def complete_inputs(
     runtime.toplevel = toplevel
     try:
         with DataAccess(run.options.data) as data:
-            runtime.make_fs_access = file_access(data)
+            seen = look_beside(run, inputs, scope.shell["inputs"]) if toplevel else None
+            runtime.make_fs_access = file_access(data, seen)
             builder = shell._init_job(dict(inputs), runtime)
     except (WorkflowException, ValidationException, JavascriptException, OSError) as error:
         raise InputInvalid(str(error).removeprefix("Invalid job input record:\n")) from error

@@ -176,6 +176,20 @@ def test_secondary_files_are_found_beside_the_primary(launch: Launch, web: Any, 
         assert text_of(ended.outputs["said"]).split() == ["b.nc"]
 
 
+def test_secondary_files_of_many_are_asked_for_at_a_time(launch: Launch, web: Any) -> None:
+    names = [f"/d/{n}.nc" for n in range(12)]
+    web.files.update({name + more: b"" for name in names for more in ("", ".idx")})
+    web.head_pause, web.most = 0.02, 0
+    text = SECONDARY.replace("REQUIRED", "true").replace("type: File,", 'type: "File[]",')
+    text = text.replace("$(inputs.v.dirname)", "$(inputs.v[0].dirname)")
+    launch(text, {"v": [web.base + name for name in names]}, data=options(parallel=4))
+    assert {path for method, path, _ in web.asked if method == "GET"} == set(web.files)
+    # Each is asked for once when the run opens and once when it is fetched, some while others are.
+    heads = [path for method, path, _ in web.asked if method == "HEAD" and path.endswith(".idx")]
+    assert len(heads) == len(set(heads)) + 12
+    assert 1 < web.most <= 4
+
+
 def test_contents_and_defaults_of_remote_files(launch: Launch, web: Any) -> None:
     web.files["/a.json"] = b'{"n": 41}'
     text = f"""\
