@@ -18,7 +18,8 @@
         ├── TargetUnsupported     a target has no such ability (hold, suspend …)
         ├── DataMissing           a storage has no such file
         ├── TransferFailed        a storage did not deliver or take a file; asking again may help
-        └── TransferRefused       a storage will not deliver or take a file, now or later
+        ├── TransferRefused       a storage will not deliver or take a file, now or later
+        └── TransferStopped       a transfer was ended because its task is ending
 
 *Invalid*, *unsupported* and *failed* are never mixed: they need different people.
 """
@@ -157,3 +158,7 @@ class TransferFailed(ServiceFailed):
 
 class TransferRefused(ServiceFailed):
     """Raised when rights, credentials, or an ability (listing, a transport's library) are not there."""
+
+
+class TransferStopped(ServiceFailed):
+    """Raised in transfers that end because their task is ending, or another file has failed."""

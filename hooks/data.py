@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from chronos_plugin.data.access import DataOptions
-from chronos_plugin.data.location import GFAL2, HTTP, Location
+from chronos_plugin.data.location import Location
+from chronos_plugin.data.schemes import GFAL2, HTTP
 from chronos_plugin.data.transport import StorageOptions, no_options
 from chronos_plugin.errors import SettingInvalid
 from chronos_plugin.hooks.gfal2.connection import transport_options

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from chronos_plugin.data.location import is_remote
+from chronos_plugin.data.schemes import is_remote
 
 
 def deliver(outputs: dict[str, Any], folder: Path, *, move: bool = False) -> dict[str, Any]:

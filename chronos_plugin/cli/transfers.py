@@ -16,8 +16,9 @@ from chronos_plugin.cli.output import plainly, print_table
 from chronos_plugin.data.access import DataAccess
 from chronos_plugin.data.cache import Content, ContentCache
 from chronos_plugin.data.checksums import of_file
-from chronos_plugin.data.location import Location, is_remote, parse
+from chronos_plugin.data.location import Location, parse
 from chronos_plugin.data.progress import Meter, amount_of
+from chronos_plugin.data.schemes import is_remote
 from chronos_plugin.errors import InputInvalid, SettingInvalid
 
 

@@ -11,18 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from chronos_plugin.data.location import GFAL2, HTTP, Location, parse
+from chronos_plugin.data.location import Location, parse
+from chronos_plugin.data.schemes import GFAL2, HTTP
 from chronos_plugin.data.transport import Status, StorageOptions, Transport, no_options
-from chronos_plugin.errors import InputInvalid, ServiceFailed, TransferFailed
+from chronos_plugin.errors import InputInvalid, TransferFailed, TransferStopped
 
 log = logging.getLogger("chronos.data")
 _T = TypeVar("_T")
 _LONGEST_PAUSE = 60.0
 _GOOD_PROGRESS = 1 << 20
-
-
-class Stopped(ServiceFailed):
-    """Raised in transfers that are to end because the task is ending."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +53,14 @@ class DataAccess:
     """The transports of a process, made when they are needed; a context manager that closes them.
 
     Args:
+        options: Default: those of a site that has said nothing.
         stopping: Tells that the task is ending; transfers end soon after.
     """
 
-    def __init__(self, options: DataOptions, stopping: Callable[[], bool] = lambda: False) -> None:
-        self.options = options
+    def __init__(
+        self, options: DataOptions | None = None, stopping: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.options = options or DataOptions()
         self._stopping = stopping
         self._stop = threading.Event()
         self._transports: dict[str, Transport] = {}
@@ -112,7 +112,7 @@ class DataAccess:
         Raises:
             DataMissing, TransferRefused: At once.
             TransferFailed: When the retries are used up.
-            Stopped: When the task is ending.
+            TransferStopped: When the task is ending.
         """
         failures = 0
         while True:
@@ -139,9 +139,9 @@ class DataAccess:
         self._stop.set()
 
     def check_stopping(self) -> None:
-        """Raise Stopped if the task is ending."""
+        """Raise TransferStopped if the task is ending."""
         if self._stop.is_set() or self._stopping():
-            raise Stopped("the transfer was stopped")
+            raise TransferStopped("the transfer was stopped")
 
     def _pause(self, failures: int, error: TransferFailed) -> float:
         doubled = self.options.pause * 2.0 ** (failures - 1)

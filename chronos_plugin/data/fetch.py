@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from chronos_plugin.data.access import DataAccess, Stopped
+from chronos_plugin.data.access import DataAccess
 from chronos_plugin.data.cache import ContentCache
 from chronos_plugin.data.checksums import differing, of_file
 from chronos_plugin.data.location import Location
 from chronos_plugin.data.progress import Meter, amount_of
 from chronos_plugin.data.transport import Status
-from chronos_plugin.errors import TransferFailed, TransferRefused
+from chronos_plugin.errors import TransferFailed, TransferRefused, TransferStopped
 
 log = logging.getLogger("chronos.data")
 _T = TypeVar("_T")
@@ -81,7 +81,7 @@ def in_parallel(data: DataAccess, items: Sequence[_T], work: Callable[[_T], _R])
             pool.shutdown(cancel_futures=True)
             errors = [e for f in futures if not f.cancelled() and (e := f.exception()) is not None]
             # Those that were stopped on its account say nothing.
-            raise next((e for e in errors if not isinstance(e, Stopped)), errors[0])
+            raise next((e for e in errors if not isinstance(e, TransferStopped)), errors[0])
         return [future.result() for future in futures]
 
 

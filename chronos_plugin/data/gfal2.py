@@ -22,7 +22,8 @@ from typing import Any
 
 from chronos_plugin.data import gfal2_agent
 from chronos_plugin.data.checksums import differing, of_file
-from chronos_plugin.data.location import GFAL2, Location
+from chronos_plugin.data.location import Location
+from chronos_plugin.data.schemes import GFAL2
 from chronos_plugin.data.transport import Entry, Report, Status, StorageOptions
 from chronos_plugin.errors import DataMissing, ServiceFailed, TransferFailed, TransferRefused
 

@@ -6,30 +6,9 @@ import re
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
 
+from chronos_plugin.data.schemes import ALIASES, OBJECTS, SCHEMES
 from chronos_plugin.errors import InputInvalid
 
-HTTP = "http"
-OBJECTS = "fsspec"
-GFAL2 = "gfal2"
-
-SCHEMES = {
-    "http": HTTP,
-    "https": HTTP,
-    "s3": OBJECTS,
-    "gs": OBJECTS,
-    "root": GFAL2,
-    "roots": GFAL2,
-    "dav": GFAL2,
-    "davs": GFAL2,
-    "srm": GFAL2,
-    "gsiftp": GFAL2,
-}
-"""The schemes that CHRONOS moves files by, and the transport of each."""
-
-ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "xroot": "root", "xroots": "roots"}
-"""Other names of a scheme."""
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 # What may stand in a path or query as it is (RFC 3986); an escape is kept.
 _SAFE = "/:@!$&'()*+,;=-._~%"
 
@@ -85,12 +64,6 @@ class Location:
         """Return whether this is ``prefix`` or lies below it, part by part."""
         text, prefix = str(replace(self, query="")), prefix.rstrip("/")
         return text == prefix or text.startswith(prefix + "/")
-
-
-def is_remote(text: object) -> bool:
-    """Return whether a File's ``location`` names a place that a transport reaches."""
-    found = _SCHEME.match(text) if isinstance(text, str) else None
-    return found is not None and ALIASES.get(found[1].lower(), found[1].lower()) in SCHEMES
 
 
 def parse(text: str) -> Location:

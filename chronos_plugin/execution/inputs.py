@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from chronos_plugin.compiler.naming import short_name
 from chronos_plugin.compiler.specification import Specification
-from chronos_plugin.data.location import is_remote, parse
+from chronos_plugin.data.schemes import is_remote
 from chronos_plugin.errors import InputInvalid
 
 if TYPE_CHECKING:
@@ -165,6 +165,8 @@ def _problem(location: str) -> str | None:
         return None if os.path.exists(path) else f"{path} is not there (as the workers see it)"
     if location.startswith("_:") or is_remote(location):
         return None
+    from chronos_plugin.data.location import parse
+
     try:
         parse(location)
     except InputInvalid as error:

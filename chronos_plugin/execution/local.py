@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chronos_plugin.compiler.graph import Task, TaskKind
-from chronos_plugin.data.location import Location
 from chronos_plugin.errors import ChronosError
 from chronos_plugin.execution import tasks
 from chronos_plugin.execution.placing import Placing
@@ -20,6 +19,9 @@ from chronos_plugin.execution.run import Run
 from chronos_plugin.execution.store import Key
 from chronos_plugin.execution.targets.folder import JobFolder
 from chronos_plugin.execution.targets.watchers import ThreadedWatchers
+
+if TYPE_CHECKING:
+    from chronos_plugin.data.location import Location
 
 log = logging.getLogger("chronos.run")
 Progress = Callable[[Task, str, int, int], None]

@@ -8,7 +8,8 @@ from functools import cache, partial
 from typing import Any, TypeVar
 
 from chronos_plugin.data.access import DataAccess
-from chronos_plugin.data.location import Location, is_remote
+from chronos_plugin.data.location import Location
+from chronos_plugin.data.schemes import is_remote
 from chronos_plugin.data.transport import Status
 from chronos_plugin.errors import DataMissing, ServiceFailed
 

@@ -12,18 +12,19 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chronos_plugin.compiler.compile import CompiledDocument
 from chronos_plugin.compiler.graph import Task, TaskKind
 from chronos_plugin.compiler.specification import Path, Scope, Source, Specification, Step
 from chronos_plugin.cwl import expressions
-from chronos_plugin.data.access import DataAccess, DataOptions
 from chronos_plugin.errors import RunFailed
 from chronos_plugin.execution import links
-from chronos_plugin.execution.remote_files import file_access
-from chronos_plugin.execution.staging import remote_entries
+from chronos_plugin.execution.remote import names_remote
 from chronos_plugin.execution.store import GATHERED, PLAN, RESULT, Key, RunStore, read_json, strip
+
+if TYPE_CHECKING:
+    from chronos_plugin.data.access import DataOptions
 
 SUCCESS = "success"
 SKIPPED = "skipped"
@@ -39,7 +40,7 @@ class Options:
         max_scatter_tasks: Mapped task instances of one scatter.
         log_fd: Where the tools' uncaptured output goes.
         debug: Log the CWL library's debug messages.
-        data: How files in other places are reached.
+        data: How files in other places are reached; None: without a site's cache and connections.
     """
 
     container_engine: str = "docker"
@@ -49,7 +50,7 @@ class Options:
     log_fd: int | None = None
     debug: bool = False
     input_roots: tuple[Any, ...] = ()
-    data: DataOptions = field(default_factory=DataOptions)
+    data: DataOptions | None = None
 
 
 @dataclass
@@ -201,8 +202,13 @@ class Run:
             yield self._evaluated(step, element)
 
     def _evaluated(self, step: Step, linked: dict[str, Any]) -> dict[str, Any] | None:
-        if not any(True for _ in remote_entries(linked)):
+        # Only these look into files; long lists of files need not be gone through for others.
+        looks = any(p.get("loadContents") or "valueFrom" in p for p in step.inputs)
+        if not looks or not names_remote(linked):
             return links.evaluate(step, linked)
+        from chronos_plugin.data.access import DataAccess
+        from chronos_plugin.execution.remote_files import file_access
+
         with DataAccess(self.options.data) as data:
             return links.evaluate(step, linked, file_access(data))
 

@@ -27,7 +27,7 @@ from chronos_plugin.data.location import Location, parse
 from chronos_plugin.data.progress import Meter
 from chronos_plugin.errors import DataMissing, InputInvalid, RunFailed, ServiceFailed
 from chronos_plugin.execution.publish import publish
-from chronos_plugin.execution.staging import remote_entries, stage_in
+from chronos_plugin.execution.remote import fetched_folder, remote_entries, stage_in
 from chronos_plugin.execution.store import run_folder
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _send(
     sources: dict[str, Location] = {}
     local = stage_in(run, _with_stand_ins(data, outputs, place, folder / "stand-ins", sources))
     staged = folder / "outputs"
-    published = publish(local, staged, run.store.root, foreign=(run.store.root / "work" / "@data",))
+    published = publish(local, staged, run.store.root, foreign=(fetched_folder(run),))
     copied = _copied(local, published, sources)
     uploads = [
         _Upload(place.child(file.relative_to(staged).as_posix()), file, copied.get(str(file)))

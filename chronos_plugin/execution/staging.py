@@ -25,7 +25,7 @@ from chronos_plugin.data.access import DataAccess
 from chronos_plugin.data.cache import ContentCache
 from chronos_plugin.data.checksums import sha1_of
 from chronos_plugin.data.fetch import Wanted, fetch, in_parallel
-from chronos_plugin.data.location import Location, is_remote, parse
+from chronos_plugin.data.location import Location, parse
 from chronos_plugin.data.transport import Status
 from chronos_plugin.errors import (
     DataMissing,
@@ -35,43 +35,19 @@ from chronos_plugin.errors import (
     TransferFailed,
     TransferRefused,
 )
+from chronos_plugin.execution.remote import FILES, fetched_folder, remote_entries
 from chronos_plugin.execution.store import read_json, write_json
 
 if TYPE_CHECKING:
     from chronos_plugin.execution.run import Run
 
 log = logging.getLogger("chronos.data")
-_FILES = ("File", "Directory")
 _DEPTH = 64
 
 
-def remote_entries(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield the File and Directory objects in ``value`` that lie in another place.
-
-    What is listed of a remote Directory is part of it, and not yielded.
-    """
-    if isinstance(value, list):
-        for inner in value:
-            yield from remote_entries(inner)
-    elif isinstance(value, dict):
-        remote = value.get("class") in _FILES and is_remote(value.get("location"))
-        if remote:
-            yield value
-        for name, inner in value.items():
-            if not (remote and name == "listing"):
-                yield from remote_entries(inner)
-
-
 def check_remote(run: Run, inputs: dict[str, Any]) -> None:
-    """Ask for all remote files of an input object; fill in their sizes and checksums.
-
-    Raises:
-        InputInvalid: If some are not there, are of the wrong class, or may not be read; names them all.
-        TransferFailed: If a storage gives no answer.
-    """
+    """Do what :func:`chronos_plugin.execution.remote.check_remote` says."""
     found = [(name, entry) for name, value in inputs.items() for entry in remote_entries(value)]
-    if not found:
-        return
     with DataAccess(run.options.data) as data:
         problems = in_parallel(data, found, lambda item: _problem(data, *item))
     wrong = [problem for problem in problems if isinstance(problem, InputInvalid)]
@@ -161,21 +137,10 @@ def _beside(location: Location, parameter: Mapping[str, Any]) -> Iterator[Locati
         yield location.parent().child(stem + pattern)
 
 
-def stage_in(
-    run: Run, inputs: Mapping[str, Any], stopping: Callable[[], bool] = lambda: False
-) -> dict[str, Any]:
-    """Return ``inputs`` with every remote file and folder fetched: from the site's cache, or its storage.
-
-    Args:
-        stopping: Tells that the step is to end.
-
-    Raises:
-        StepFailed: If one cannot be fetched.
-    """
+def stage_in(run: Run, inputs: Mapping[str, Any], stopping: Callable[[], bool]) -> dict[str, Any]:
+    """Do what :func:`chronos_plugin.execution.remote.stage_in` says."""
     result = copy.deepcopy(dict(inputs))
     entries = list(remote_entries(result))
-    if not entries:
-        return result
     with DataAccess(run.options.data, stopping) as data:
         try:
             wanted = [w for entry in entries for w in _wanted(run, data, entry)]
@@ -189,14 +154,14 @@ def stage_in(
 def site_cache(run: Run) -> ContentCache:
     """Return the site's cache, or one in the run's own folder where the site has none."""
     options = run.options.data
-    if options.cache is None:
-        return ContentCache(_home(run) / "cache")
+    if options is None or options.cache is None:
+        return ContentCache(fetched_folder(run) / "cache")
     return ContentCache(options.cache, options.cache_bytes)
 
 
 def remote_again(run: Run, value: Any) -> Any:
-    """Return ``value`` with fetched files under the URIs that they came from."""
-    home = f"{_home(run)}/"
+    """Do what :func:`chronos_plugin.execution.remote.remote_again` says."""
+    home = f"{fetched_folder(run)}/"
     known: dict[str, Any] = {}
 
     def restore(entry: Any) -> Any:
@@ -208,7 +173,7 @@ def remote_again(run: Run, value: Any) -> Any:
         # The library gives some locations as plain paths.
         location = str(result.get("location") or "")
         path = unquote(urlsplit(location).path) if location.startswith("file:") else location
-        if result.get("class") in _FILES and path.startswith(home):
+        if result.get("class") in FILES and path.startswith(home):
             result["location"] = _origin(run, path.removeprefix(home), known) or location
             result.pop("path", None)
         return result
@@ -219,17 +184,12 @@ def remote_again(run: Run, value: Any) -> Any:
 def _origin(run: Run, relative: str, known: dict[str, Any]) -> str | None:
     folder, _, rest = relative.partition("/")
     if folder not in known:
-        known[folder] = read_json(_home(run) / f"{folder}.json")
+        known[folder] = read_json(fetched_folder(run) / f"{folder}.json")
     if known[folder] is None or not rest:
         return None
     location = parse(known[folder]["folder"]).child(rest)
     # What is inside a fetched folder has no query of its own.
     return str(location if "/" in rest else replace(location, query=known[folder]["query"]))
-
-
-def _home(run: Run) -> Path:
-    # No step's folder has an @ before its element's number.
-    return run.store.root / "work" / "@data"
 
 
 def _wanted(run: Run, data: DataAccess, entry: dict[str, Any]) -> Iterator[Wanted]:
@@ -252,10 +212,10 @@ def _target(run: Run, location: Location) -> Path:
         raise TransferRefused(f"{location.shown}: the URI ends with no name of a file or folder")
     parent = location.parent()
     key = hashlib.sha256(f"{parent}?{location.query}".encode()).hexdigest()[:24]
-    record = _home(run) / f"{key}.json"
+    record = fetched_folder(run) / f"{key}.json"
     if not record.exists():
         write_json(record, {"folder": str(parent), "query": location.query})
-    return _home(run) / key / name
+    return fetched_folder(run) / key / name
 
 
 def _inside(data: DataAccess, location: Location, target: Path, depth: int) -> Iterator[Wanted]:

@@ -15,21 +15,18 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from chronos_plugin.compiler.graph import Task
-from chronos_plugin.data.location import Location
 from chronos_plugin.errors import RunFailed, StepFailed, StepLost
 from chronos_plugin.execution import context, detached, links
 from chronos_plugin.execution.bindings.decision import Placement
 from chronos_plugin.execution.bindings.document import WORKER, TargetSetting
 from chronos_plugin.execution.inputs import as_input_object, normal_requirements
 from chronos_plugin.execution.process import ToolProcesses
-from chronos_plugin.execution.publish import publish
+from chronos_plugin.execution.remote import check_remote, publish_outputs, remote_again, stage_in
 from chronos_plugin.execution.run import SKIPPED, SUCCESS, Run, batches
-from chronos_plugin.execution.stage_out import send_outputs
-from chronos_plugin.execution.staging import check_remote, remote_again, stage_in
 from chronos_plugin.execution.store import RESULT, Key, strip, write_json
 from chronos_plugin.execution.targets.base import LOG_FILE, Job, JobState, JobStatus, Usage
 from chronos_plugin.execution.targets.folder import JobFolder, completed
@@ -43,6 +40,9 @@ from chronos_plugin.execution.tool import (
     prepare_work,
     step_of,
 )
+
+if TYPE_CHECKING:
+    from chronos_plugin.data.location import Location
 
 log = logging.getLogger("chronos.run")
 
@@ -279,12 +279,7 @@ def close_run(run: Run, place: Path | Location) -> dict[str, Any]:
         RunFailed: If they cannot be published.
         StepFailed: If an input that is an output too cannot be fetched.
     """
-    outputs = run.scope_outputs(())
-    if isinstance(place, Location):
-        published = send_outputs(run, outputs, place)
-    else:
-        fetched = run.store.root / "work" / "@data"
-        published = publish(stage_in(run, outputs), place, run.store.root, foreign=(fetched,))
+    published = publish_outputs(run, run.scope_outputs(()), place)
     write_json(run.store.root / "outputs.json", published)
     return published
 

@@ -47,7 +47,8 @@ class Gfal2Hook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Try the connection (the Test button): gfal2 itself, and the connection's URI."""
-        from chronos_plugin.data.location import GFAL2, parse
+        from chronos_plugin.data.location import parse
+        from chronos_plugin.data.schemes import GFAL2
 
         try:
             with self.transport() as transport:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -196,3 +198,44 @@ def test_no_signature_is_kept(cache: ContentCache, tmp_path: Path) -> None:
     kept = b"".join(p.read_bytes() for p in cache.root.rglob("*") if p.is_file())
     assert b"secret" not in kept
     assert b"https://host/a" in kept
+
+
+_STRESS = """
+import hashlib, os, random, sys
+from pathlib import Path
+from chronos_plugin.data.cache import ContentCache
+from chronos_plugin.data.location import parse
+from chronos_plugin.data.transport import Status
+root, folder, seed = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+cache, chance = ContentCache(root, 3000), random.Random(seed)
+for turn in range(60):
+    number = chance.randrange(8)
+    text = str(number) * 1000
+    sha1, target = hashlib.sha1(text.encode()).hexdigest(), folder / f"{turn}"
+    location, status = parse(f"https://host/{number}"), Status(1000, validator=f"etag:{number}")
+    known = cache.known(location, status)
+    if known is None or not cache.place(known, target):
+        with cache.part(location, status) as part:
+            part.write_text(text)
+            cache.add(part, sha1, location, status, target)
+    if chance.random() < 0.3:
+        cache.evict()
+    assert target.read_text() == text, target
+    if chance.random() < 0.7:
+        target.unlink()
+"""
+
+
+def test_several_processes_that_fetch_and_evict(tmp_path: Path) -> None:
+    """No run ever loses what it was given, and no process fails."""
+    processes = []
+    for seed in range(4):
+        folder = tmp_path / f"run{seed}"
+        folder.mkdir()
+        words = [sys.executable, "-c", _STRESS, str(tmp_path / "cache"), str(folder), str(seed)]
+        processes.append(subprocess.Popen(words, stderr=subprocess.PIPE, text=True))
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, said
+    for target in tmp_path.glob("run*/*"):
+        assert len(set(target.read_text())) == 1
+        assert target.stat().st_size == 1000

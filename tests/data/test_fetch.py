@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from chronos_plugin.data import progress
-from chronos_plugin.data.access import DataAccess, DataOptions, Stopped
+from chronos_plugin.data.access import DataAccess, DataOptions
 from chronos_plugin.data.cache import ContentCache
 from chronos_plugin.data.fetch import Wanted, fetch, in_parallel
 from chronos_plugin.data.location import parse
-from chronos_plugin.errors import DataMissing, InputInvalid, TransferFailed, TransferRefused
+from chronos_plugin.errors import DataMissing, InputInvalid, TransferFailed, TransferRefused, TransferStopped
 
 CONTENT = os.urandom(3 << 20)
 OPTIONS = DataOptions(pause=0.01, timeout=10)
@@ -204,9 +204,9 @@ def test_the_first_error_ends_the_others(web: Any, cache: ContentCache, tmp_path
 def test_a_task_that_ends_stops_its_transfers(web: Any, cache: ContentCache, tmp_path: Path) -> None:
     web.files["/a"], web.block = CONTENT, 0.02
     stopping = []
-    with DataAccess(OPTIONS, lambda: bool(stopping)) as data, pytest.raises(Stopped):
+    with DataAccess(OPTIONS, lambda: bool(stopping)) as data, pytest.raises(TransferStopped):
         in_parallel(data, [0, 1], lambda n: stopping.append(1) if n else _wait(data))
-    with DataAccess(OPTIONS, lambda: bool(stopping)) as data, pytest.raises(Stopped):
+    with DataAccess(OPTIONS, lambda: bool(stopping)) as data, pytest.raises(TransferStopped):
         fetch(data, cache, [Wanted(parse(f"{web.base}/a"), tmp_path / "a")])
 
 

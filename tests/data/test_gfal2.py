@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from chronos_plugin.data.access import DataAccess, DataOptions, Stopped
+from chronos_plugin.data.access import DataAccess, DataOptions
 from chronos_plugin.data.gfal2 import Gfal2Transport
 from chronos_plugin.data.location import Location, parse
 from chronos_plugin.data.transport import Status, no_options
-from chronos_plugin.errors import DataMissing, TransferFailed, TransferRefused
+from chronos_plugin.errors import DataMissing, TransferFailed, TransferRefused, TransferStopped
 
 CONTENT = os.urandom(6 << 20)
 PROTOCOLS = ["root", "davs", "gsiftp"]
@@ -272,7 +272,7 @@ def test_a_task_that_ends_ends_its_helper(helper: Any, tmp_path: Path) -> None:
     with DataAccess(DataOptions(), stopping.is_set) as data:
 
         def get() -> None:
-            with pytest.raises(Stopped):
+            with pytest.raises(TransferStopped):
                 data.persist(
                     "x",
                     lambda told: transport.get(parse("root://h//x"), Status(5), tmp_path / "part", told),

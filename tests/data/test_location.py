@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronos_plugin.data.location import SCHEMES, Location, is_remote, parse
+from chronos_plugin.data.location import Location, parse
+from chronos_plugin.data.schemes import SCHEMES, is_remote
 from chronos_plugin.errors import InputInvalid
 
 _NAMES = st.text(min_size=1, max_size=20).filter(
