@@ -12,6 +12,7 @@
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
+        └── ServiceBusy           it may, when it is asked again
 
 *Invalid*, *unsupported* and *failed* are never mixed: they need different people.
 """
@@ -114,3 +115,7 @@ class SettingInvalid(ChronosError):
 
 class ServiceFailed(ChronosError):
     """Raised when another system refused, did not answer, or answered nonsense."""
+
+
+class ServiceBusy(ServiceFailed):
+    """Raised when another system is there, but could not do its part in time; asking again may help."""
