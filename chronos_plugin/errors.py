@@ -8,11 +8,15 @@
     │   └── CwlUnsupported        the document is valid, but asks for what cannot be run here
     ├── InputInvalid              an input object does not fit the process
     ├── StepFailed                a step ran and failed
-    │   └── StepFailedTemporarily the tool said by its exit code that a retry may help
+    │   ├── StepFailedTemporarily the tool said by its exit code that a retry may help
+    │   └── StepLost              the tool was not run to its end, through no fault of its own
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
-        └── ServiceBusy           it may, when it is asked again
+        ├── ServiceBusy           it may, when it is asked again
+        ├── TargetUnreachable     a target gives no answer now; asking again may help
+        ├── TargetRefused         a target answers that it will not run this job
+        └── TargetUnsupported     a target has no such ability (hold, suspend …)
 
 *Invalid*, *unsupported* and *failed* are never mixed: they need different people.
 """
@@ -105,6 +109,10 @@ class StepFailedTemporarily(StepFailed):
     """Raised when the exit code is one of the tool's ``temporaryFailCodes``."""
 
 
+class StepLost(StepFailed):
+    """Raised when node, queue or network ended a tool: the same again may well succeed."""
+
+
 class RunFailed(ChronosError):
     """Raised when a workflow run ended without success."""
 
@@ -119,3 +127,15 @@ class ServiceFailed(ChronosError):
 
 class ServiceBusy(ServiceFailed):
     """Raised when another system is there, but could not do its part in time; asking again may help."""
+
+
+class TargetUnreachable(ServiceFailed):
+    """Raised when an execution target does not answer, or says that it cannot now."""
+
+
+class TargetRefused(ServiceFailed):
+    """Raised when an execution target will not run a job, now or later, as it was submitted."""
+
+
+class TargetUnsupported(ServiceFailed):
+    """Raised when an execution target is asked for something that it has no way to do."""
