@@ -13,6 +13,7 @@
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
+        ├── ServiceBusy           it may, when it is asked again
         ├── TargetUnreachable     a target gives no answer now; asking again may help
         ├── TargetRefused         a target answers that it will not run this job
         ├── TargetUnsupported     a target has no such ability (hold, suspend …)
@@ -126,6 +127,10 @@ class SettingInvalid(ChronosError):
 
 class ServiceFailed(ChronosError):
     """Raised when another system refused, did not answer, or answered nonsense."""
+
+
+class ServiceBusy(ServiceFailed):
+    """Raised when another system is there, but could not do its part in time; asking again may help."""
 
 
 class TargetUnreachable(ServiceFailed):

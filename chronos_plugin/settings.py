@@ -6,6 +6,7 @@ Airflow reads descriptions, types and defaults from :data:`OPTIONS` through the 
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -318,16 +319,21 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
     def folder(text: str) -> Path:
         return Path(text.replace("{AIRFLOW_HOME}", str(home))).expanduser().absolute()
 
-    output = values["output_root"].removeprefix("file://")
+    def named(name: str) -> Path:
+        if not values[name].strip():
+            raise SettingInvalid(f"[chronos] {name} is empty: write a path")
+        return folder(values[name])
+
+    output = values["output_root"].strip().removeprefix("file://")
     output_uri = output if "://" in output else ""
 
     return Settings(
-        work_root=folder(values["work_root"]),
-        output_root=folder(OPTIONS["output_root"]["default"] if output_uri else output),
+        work_root=named("work_root"),
+        output_root=folder(OPTIONS["output_root"]["default"]) if output_uri else named("output_root"),
         output_uri=output_uri,
-        cache_root=folder(values["cache_root"]),
+        cache_root=named("cache_root"),
         deploy_bundle=values["deploy_bundle"],
-        deploy_folder=values["deploy_folder"],
+        deploy_folder=_name("deploy_folder", values),
         input_roots=tuple(folder(part) for part in values["input_roots"].split(":") if part.strip()),
         input_uris=tuple(values["input_uris"].split()),
         data_connections=_pairs("data_connections", values),
@@ -338,20 +344,20 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         data_timeout=_number("data_timeout", values, float),
         gfal2_python=values["gfal2_python"],
         container_engine=_word("container_engine", values, CONTAINER_ENGINES),
-        expression_timeout=_number("expression_timeout", values, float),
-        expression_memory=_number("expression_memory", values, int),
+        expression_timeout=_number("expression_timeout", values, float, least=0.001),
+        expression_memory=_number("expression_memory", values, int, least=1),
         xcom_max_bytes=_number("xcom_max_bytes", values, int),
-        max_document_bytes=_number("max_document_bytes", values, int),
-        max_scatter_tasks=max(1, _number("max_scatter_tasks", values, int)),
+        max_document_bytes=_number("max_document_bytes", values, int, least=1),
+        max_scatter_tasks=_number("max_scatter_tasks", values, int, least=1),
         pool_slot_cores=_number("pool_slot_cores", values, float),
-        targets_file=folder(values["targets_file"]),
+        targets_file=named("targets_file"),
         lost_retries=_number("lost_retries", values, int),
         retry_delay=_number("retry_delay", values, float),
         retries=_number("retries", values, int),
         keep_work=_word("keep_work", values, ("all", "failed")),
-        keep_work_days=_natural("keep_work_days", values),
-        keep_state_days=_natural("keep_state_days", values),
-        keep_outputs_days=_natural("keep_outputs_days", values),
+        keep_work_days=_number("keep_work_days", values, int),
+        keep_state_days=_number("keep_state_days", values, int),
+        keep_outputs_days=_number("keep_outputs_days", values, int),
         preload=_word("preload", values, PRELOAD_MODES),
         enable_dev=_word("enable_dev", values, ("true", "false")) == "true",
     )
@@ -375,15 +381,19 @@ def _pairs(name: str, values: Mapping[str, str]) -> dict[str, str]:
     return result
 
 
-def _number(name: str, values: Mapping[str, str], kind: Callable[[str], _N]) -> _N:
+def _name(name: str, values: Mapping[str, str]) -> str:
+    value = values[name]
+    if not value or value.startswith(".") or "/" in value or "\\" in value:
+        raise SettingInvalid(f"[chronos] {name} = {value!r}: write the name of a folder, without `/`")
+    return value
+
+
+def _number(name: str, values: Mapping[str, str], kind: Callable[[str], _N], *, least: float = 0) -> _N:
+    what = "a whole number" if kind is int else "a number"
     try:
-        return kind(values[name])
+        number = kind(values[name])
     except ValueError as error:
-        raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write a number") from error
-
-
-def _natural(name: str, values: Mapping[str, str]) -> int:
-    number = _number(name, values, int)
-    if number < 0:
-        raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write 0 or more")
+        raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write {what}") from error
+    if not least <= number < math.inf:
+        raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write {what} of at least {least:g}")
     return number
