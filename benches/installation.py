@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from chronos_plugin.cli.client import Client
+from deploy.demo.configuration import Changes
 from deploy.demo.installation import started
 from deploy.demo.layout import Layout
 from deploy.demo.lock import RunLock
@@ -67,7 +69,7 @@ class Installation:
             RuntimeError: If the run failed.
         """
         started = time.monotonic()
-        run_id = self.api.trigger(dag_id, {})
+        run_id = self.api.trigger(dag_id)
         while (state := self.api.run_state(dag_id, run_id)) not in ("success", "failed"):
             self.processes.check()
             if time.monotonic() - started > timeout:
@@ -79,12 +81,15 @@ class Installation:
 
 
 @contextlib.contextmanager
-def installation(options: dict[str, str] | None = None, dags: Path | None = None) -> Iterator[Installation]:
+def installation(
+    options: dict[str, str] | None = None, dags: Path | None = None, changes: Changes = MappingProxyType({})
+) -> Iterator[Installation]:
     """Start an installation in a temporary folder; stop and remove it at the end.
 
     Args:
         options: Environment variables for the components (``AIRFLOW__CHRONOS__…``).
         dags: Folder whose content is in the DAG folder from the start.
+        changes: Settings over the demo's own, by section.
     """
     with tempfile.TemporaryDirectory(prefix="chronos-bench-") as folder:
         layout = _BenchLayout(CHECKOUT, Path(folder))
@@ -98,7 +103,7 @@ def installation(options: dict[str, str] | None = None, dags: Path | None = None
         before = dict(os.environ)
         os.environ.update(options or {})
         try:
-            with started(layout, lock) as running:
+            with started(layout, lock, changes=changes) as running:
                 yield Installation(
                     running.api,
                     running.processes,

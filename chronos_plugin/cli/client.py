@@ -120,7 +120,7 @@ class Client:
                 return str(error["stack_trace"])
         return None
 
-    def trigger(self, dag_id: str, configuration: Mapping[str, Any]) -> str:
+    def trigger(self, dag_id: str, configuration: Mapping[str, Any] | None = None) -> str:
         """Start a run; return its id.
 
         Raises:
@@ -128,7 +128,7 @@ class Client:
         """
         # Named here, so that a request whose answer was lost can be sent again without a second run.
         run_id = f"client__{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}_{secrets.token_hex(4)}"
-        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(configuration)}
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(configuration or {})}
         path = f"/api/v2/dags/{quote(dag_id)}/dagRuns"
         answer = self._insist("POST", path, json=body)
         if answer.status_code != _CONFLICT:
@@ -157,14 +157,10 @@ class Client:
         """Return all task instances of a run."""
         return list(self.pages(f"{_run(dag_id, run_id)}/taskInstances", "task_instances"))
 
-    def log_lines(self, dag_id: str, run_id: str, instance: Mapping[str, Any]) -> list[str]:
-        """Return the messages in the log of a task instance's last try, without Airflow's own."""
-        path = (
-            f"{_run(dag_id, run_id)}/taskInstances/{quote(instance['task_id'])}/logs/{instance['try_number']}"
-        )
-        answer = self.request(
-            "GET", path, params={"map_index": instance["map_index"], "full_content": "true"}
-        )
+    def log_lines(self, dag_id: str, run_id: str, task_id: str, map_index: int, attempt: int) -> list[str]:
+        """Return the messages in the log of one try of a task instance, without Airflow's own."""
+        path = f"{_run(dag_id, run_id)}/taskInstances/{quote(task_id)}/logs/{attempt}"
+        answer = self.request("GET", path, params={"map_index": map_index, "full_content": "true"})
         return list(_messages(answer.get("content")))
 
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
@@ -225,7 +221,7 @@ class Client:
                     renewed = True
                     self.log_in()
                     continue
-                if answer.status_code not in _PASSING or time.monotonic() > deadline or _problem(answer):
+                if answer.status_code not in _PASSING or time.monotonic() > deadline or _final(answer):
                     return answer
             time.sleep(pause)
             pause = min(pause * 2, 10.0)
@@ -285,9 +281,10 @@ def _value(method: str, path: str, answer: Any) -> Any:
         raise ServiceFailed(f"{answer.url} answers with something else than JSON: is it CHRONOS?") from error
 
 
-def _problem(answer: Any) -> bool:
-    """Tell whether an answer is an error that CHRONOS itself described."""
-    return "problem+json" in str(answer.headers.get("Content-Type", ""))
+def _final(answer: Any) -> bool:
+    """Tell whether an answer is an error that CHRONOS itself described, and asking again is no use."""
+    described = "problem+json" in str(answer.headers.get("Content-Type", ""))
+    return described and "Retry-After" not in answer.headers
 
 
 def _refusal(method: str, path: str, answer: Any) -> ChronosError:

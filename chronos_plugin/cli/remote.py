@@ -169,7 +169,8 @@ def _failure(client: Client, dag_id: str, run_id: str) -> Exception:
     for instance in failed[:_LOGS]:
         which = f"[{instance['map_index']}]" if instance["map_index"] >= 0 else ""
         print(f"--- last lines of {instance['task_id']}{which}", file=sys.stderr)
-        for line in client.log_lines(dag_id, run_id, instance)[-_LOG_LINES:]:
+        task, index, attempt = instance["task_id"], instance["map_index"], instance["try_number"]
+        for line in client.log_lines(dag_id, run_id, task, index, attempt)[-_LOG_LINES:]:
             print(f"    {line}", file=sys.stderr)
     if len(failed) > _LOGS:
         print(f"--- and {len(failed) - _LOGS} other failed tasks", file=sys.stderr)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from chronos_plugin.errors import ServiceFailed
@@ -44,7 +45,10 @@ class Installation(NamedTuple):
 
 @contextlib.contextmanager
 def started(
-    layout: Layout, lock: RunLock, pause: Callable[[float], None] = time.sleep
+    layout: Layout,
+    lock: RunLock,
+    pause: Callable[[float], None] = time.sleep,
+    changes: configuration.Changes = MappingProxyType({}),
 ) -> Iterator[Installation]:
     """Start all components, wait until they are healthy, and stop them and all they started at the end.
 
@@ -52,6 +56,7 @@ def started(
         layout: The installation's files.
         lock: Its lock, which is held.
         pause: Waits; raises when there is no point in waiting.
+        changes: Settings over the demo's own.
 
     Raises:
         DemoError: The installation did not come up; the message says what its logs say.
@@ -59,14 +64,19 @@ def started(
     with reserve(PORT) as port:
         if port != PORT:
             print(f"port {PORT} is taken; using {port}")
-        yield from _started(layout, lock, pause, Address(os.environ.get("CHRONOS_HOST") or "127.0.0.1", port))
+        address = Address(os.environ.get("CHRONOS_HOST") or "127.0.0.1", port)
+        yield from _started(layout, lock, pause, address, changes)
 
 
 def _started(
-    layout: Layout, lock: RunLock, pause: Callable[[float], None], address: Address
+    layout: Layout,
+    lock: RunLock,
+    pause: Callable[[float], None],
+    address: Address,
+    changes: configuration.Changes,
 ) -> Iterator[Installation]:
     keys = Secrets.load(layout.secrets)
-    configuration.write(layout, address, keys)
+    configuration.write(layout, address, keys, changes)
     environment = configuration.environment(layout, dict(os.environ))
     prepare_database(layout, keys, environment, pause)
     processes = ProcessGroup(
@@ -78,12 +88,12 @@ def _started(
     try:
         print("starting API server, scheduler, DAG processor, triggerer", flush=True)
         processes.start()
+        lock.publish(address.public, processes.leaders())
         # Imported while the components load. The server is on this machine, and whether it lives is
         # asked of its process.
         from chronos_plugin.cli.client import Client
 
         api = Client(f"http://{address.client_host}:{address.port}", patience=0, proxies=False)
-        lock.publish(address.public, processes.leaders())
         with contextlib.closing(api):
             wait_until_healthy(api, processes, pause)
             _log_in(api, keys, layout)

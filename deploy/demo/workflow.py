@@ -41,7 +41,7 @@ def run(installation: Installation, layout: Layout, since: datetime, pause: Call
     """
     api = installation.api
     wait_for_dag(api, since, pause)
-    run_id = api.trigger(WORKFLOW, {})
+    run_id = api.trigger(WORKFLOW)
     start = time.monotonic()
     print(f"running {WORKFLOW} through the scheduler, {run_id}", flush=True)
     screen = Screen()
@@ -100,7 +100,7 @@ def show_failures(api: Client, run_id: str) -> None:
     for entry in failed[:_SHOWN_FAILURES]:
         task, index = str(entry["task_id"]), int(entry["map_index"])
         print(f"\nThe last lines of {task}" + (f"[{index}]" if index >= 0 else "") + ":")
-        for line in api.log_lines(WORKFLOW, run_id, entry)[-_LOG_LINES:]:
+        for line in api.log_lines(WORKFLOW, run_id, task, index, int(entry["try_number"]))[-_LOG_LINES:]:
             print(f"  {line}")
     if len(failed) > _SHOWN_FAILURES:
         print(f"\n{len(failed) - _SHOWN_FAILURES} more tasks failed; their logs are in the web interface.")

@@ -214,5 +214,5 @@ def test_log_lines_are_the_messages(api: Client) -> None:
     ]
     path = "/api/v2/dags/d/dagRuns/manual__1%2B00%3A00/taskInstances/t/logs/2"
     Answers.known[path] = (200, {"content": entries})
-    lines = api.log_lines("d", "manual__1+00:00", {"task_id": "t", "map_index": -1, "try_number": 2})
+    lines = api.log_lines("d", "manual__1+00:00", "t", -1, 2)
     assert lines == ["exit code 1", "Task failed", "StepFailed: no output"]
