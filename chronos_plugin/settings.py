@@ -337,17 +337,18 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
     def folder(text: str) -> Path:
         return Path(text.replace("{AIRFLOW_HOME}", str(home))).expanduser().absolute()
 
+    output = values["output_root"].strip().removeprefix("file://")
+    output_uri = output if "://" in output else ""
+    values = {**values, "output_root": OPTIONS["output_root"]["default"] if output_uri else output}
+
     def named(name: str) -> Path:
         if not values[name].strip():
             raise SettingInvalid(f"[chronos] {name} is empty: write a path")
         return folder(values[name])
 
-    output = values["output_root"].strip().removeprefix("file://")
-    output_uri = output if "://" in output else ""
-
     return Settings(
         work_root=named("work_root"),
-        output_root=folder(OPTIONS["output_root"]["default"]) if output_uri else named("output_root"),
+        output_root=named("output_root"),
         output_uri=output_uri,
         cache_root=named("cache_root"),
         deploy_bundle=values["deploy_bundle"],
@@ -355,11 +356,11 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         input_roots=tuple(folder(part) for part in values["input_roots"].split(":") if part.strip()),
         input_uris=tuple(values["input_uris"].split()),
         data_connections=_pairs("data_connections", values),
-        data_cache=folder(values["data_cache"]),
+        data_cache=named("data_cache"),
         data_cache_size=_number("data_cache_size", values, int),
-        data_parallel=max(1, _number("data_parallel", values, int)),
+        data_parallel=_number("data_parallel", values, int, least=1),
         data_retries=_number("data_retries", values, int),
-        data_timeout=_number("data_timeout", values, float),
+        data_timeout=_number("data_timeout", values, float, least=0.001),
         gfal2_python=values["gfal2_python"],
         container_engine=_word("container_engine", values, CONTAINER_ENGINES),
         expression_timeout=_number("expression_timeout", values, float, least=0.001),

@@ -85,10 +85,12 @@ class Gfal2Transport:
         part.touch()
         arguments = {"uri": str(location), "file": str(part), "size": size}
         self._call("get", (location,), arguments, report, done=have, total=size)
-        if self.stat(location) != status:
+        told = self._checksum(location)
+        # Replicas of a file may have times of their own: what has the right checksum is right.
+        if not told and self.stat(location) != status:
             part.unlink()
             raise TransferFailed(f"{location.shown}: changed while it was fetched; it is begun anew")
-        if wrong := self._damage(location, part):
+        if wrong := differing(of_file(part, told), told):
             part.unlink()
             raise TransferFailed(f"{location.shown}: arrived damaged: {wrong}")
 

@@ -24,6 +24,8 @@ _BLOCK = 8 << 20
 # gcsfs's outer class asks by gRPC what kind of bucket it deals with; flat access serves all kinds.
 _MODULES = {"s3": ("s3fs", "S3FileSystem"), "gs": ("gcsfs.core", "GCSFileSystem")}
 _EXTRAS = {"s3": "s3", "gs": "gcs"}
+_HINT = "name a connection with the right to it in option data_connections of [chronos]"
+_NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError")
 _SHA1 = "chronos-sha1"
 """The metadata field in which uploads keep the SHA-1, for those who fetch them."""
 
@@ -147,15 +149,15 @@ class ObjectTransport:
             raise DataMissing(f"{location.shown}: the store has no such object") from error
         except PermissionError as error:
             raise TransferRefused(
-                f"{location.shown}: the store refuses ({_reason(error)}): name a connection with the right "
-                "to it in option data_connections of [chronos]"
+                f"{location.shown}: the store refuses ({_reason(error)}): {_HINT}"
             ) from error
         except (DataMissing, TransferFailed, TransferRefused):
             raise
         except Exception as error:
             # Each store's library raises errors of its own.
             kind = TransferRefused if _is_final(error) else TransferFailed
-            raise kind(f"{location.shown}: {_reason(error)}") from error
+            hint = f": {_HINT}" if type(error).__name__ in _NO_CREDENTIALS else ""
+            raise kind(f"{location.shown}: {_reason(error)}{hint}") from error
 
 
 def _file_system(location: Location, options: dict[str, Any], timeout: float) -> Any:
@@ -235,11 +237,7 @@ def _is_final(error: Exception) -> bool:
     """Return whether asking again is no use: no credentials, no bucket, a wrong request."""
     name = type(error).__name__
     code = getattr(error, "code", None)
-    return name in ("NoCredentialsError", "PartialCredentialsError", "ParamValidationError") or code in (
-        400,
-        401,
-        403,
-    )
+    return name in (*_NO_CREDENTIALS, "ParamValidationError") or code in (400, 401, 403)
 
 
 def _reason(error: BaseException) -> str:

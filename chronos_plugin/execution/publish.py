@@ -6,6 +6,7 @@ import contextlib
 import copy
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Sequence
 from functools import partial
@@ -117,6 +118,8 @@ def _link(own: str, others: tuple[str, ...], source: str, target: str) -> None:
             os.link(real, target)
             return
     shutil.copy2(source, target)
+    # Fetched files are read-only in the cache; a copy is its owner's to change.
+    os.chmod(target, os.stat(target).st_mode | stat.S_IWUSR)
 
 
 def _swap(staging: Path, folder: Path) -> None:

@@ -114,6 +114,15 @@ def test_no_answer_may_be_one_later(s3: Any) -> None:
     transport.close()
 
 
+def test_no_credentials_are_named(s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    transport = ObjectTransport(lambda _: {"endpoint_url": s3.options["endpoint_url"]}, timeout=5)
+    with pytest.raises(TransferRefused, match="data_connections"):
+        transport.stat(parse("s3://bucket/x"))
+    transport.close()
+
+
 def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(TransferRefused, match=r"chronos-airflow\[s3\]"):

@@ -95,6 +95,7 @@ def test_the_same_file_is_fetched_once_for_all(launch: Launch, web: Any, tmp_pat
     # The product is not the cache's file.
     published = Path(unquote(urlsplit(ended.outputs["same"][0]["location"]).path))
     assert not any(os.path.samefile(published, p) for p in (tmp_path / "cache" / "content").rglob("*"))
+    assert published.stat().st_mode & 0o200
 
 
 def test_every_missing_file_is_named_before_anything_runs(launch: Launch, web: Any, tmp_path: Path) -> None:
