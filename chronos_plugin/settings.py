@@ -320,9 +320,10 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         return Path(text.replace("{AIRFLOW_HOME}", str(home))).expanduser().absolute()
 
     def named(name: str) -> Path:
-        if not values[name].strip():
+        text = values[name].strip().removeprefix("file://")
+        if not text:
             raise SettingInvalid(f"[chronos] {name} is empty: write a path")
-        return folder(values[name])
+        return folder(text)
 
     output = values["output_root"].strip().removeprefix("file://")
     output_uri = output if "://" in output else ""
@@ -337,9 +338,9 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         input_roots=tuple(folder(part) for part in values["input_roots"].split(":") if part.strip()),
         input_uris=tuple(values["input_uris"].split()),
         data_connections=_pairs("data_connections", values),
-        data_cache=folder(values["data_cache"]),
+        data_cache=named("data_cache"),
         data_cache_size=_number("data_cache_size", values, int),
-        data_parallel=max(1, _number("data_parallel", values, int)),
+        data_parallel=_number("data_parallel", values, int, least=1),
         data_retries=_number("data_retries", values, int),
         data_timeout=_number("data_timeout", values, float),
         gfal2_python=values["gfal2_python"],
