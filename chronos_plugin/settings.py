@@ -342,9 +342,10 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
     values = {**values, "output_root": OPTIONS["output_root"]["default"] if output_uri else output}
 
     def named(name: str) -> Path:
-        if not values[name].strip():
+        text = values[name].strip().removeprefix("file://")
+        if not text:
             raise SettingInvalid(f"[chronos] {name} is empty: write a path")
-        return folder(values[name])
+        return folder(text)
 
     return Settings(
         work_root=named("work_root"),
