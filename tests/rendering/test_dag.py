@@ -62,7 +62,9 @@ def test_retries_and_timeouts(compile_text: Callable[..., CompiledDocument]) -> 
     text = (CHECKOUT / "dags" / "examples" / "retries_and_limits.cwl").read_text()
     dag = render(compile_text(text), dag_id="limits", settings=SETTINGS)
     task = dag.get_task("work")
-    assert task.retries == 2
+    # Beside the two that the document wishes for a tool that fails, those for what is lost.
+    assert (task.tool_retries, task.retries) == (2, 2 + SETTINGS.lost_retries)
+    assert dag.get_task("chronos.inputs").retries == SETTINGS.lost_retries
     assert task.retry_delay.total_seconds() == 30
     assert task.execution_timeout is not None
 
