@@ -21,6 +21,7 @@ from chronos_plugin.errors import SettingInvalid, TargetRefused, TargetUnsupport
 from chronos_plugin.execution.targets import caps
 from chronos_plugin.execution.targets.base import Job, JobState, JobStatus, Target, TargetReport, Usage
 from chronos_plugin.execution.targets.folder import JobFolder
+from chronos_plugin.execution.targets.script import NATIVE_VARIABLES
 
 OPTIONS = frozenset({"caps"})
 
@@ -62,6 +63,7 @@ class LocalTarget(Target):
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=job.folder,
+                env={k: v for k, v in os.environ.items() if k not in NATIVE_VARIABLES},
                 start_new_session=True,
                 # The one thing that must happen between fork and exec: the child confines itself.
                 preexec_fn=before,
@@ -79,10 +81,15 @@ class LocalTarget(Target):
         found = {}
         for job in jobs:
             started = JobFolder(job.folder).started()
-            pid = started["pid"] if started else _running(job)
-            if pid is not None:
-                host = started["node"] if started else self._host
-                found[job.id] = f"{host}:{pid}:{_start_time(int(pid))}"
+            if started is None:
+                pid = _running(job)
+                if pid is not None:
+                    found[job.id] = f"{self._host}:{pid}:{_start_time(pid)}"
+                continue
+            pid = int(started["pid"])
+            # The pid of a job that has ended may be another process's by now.
+            start = _start_time(pid) if started["node"] == self._host and _runs(pid, job) else ""
+            found[job.id] = f"{started['node']}:{pid}:{start}"
         return found
 
     async def poll(self, jobs: Mapping[str, Job]) -> Mapping[str, JobStatus]:
@@ -184,13 +191,17 @@ def _start_time(pid: int) -> str:
 
 def _running(job: Job) -> int | None:
     """Return the pid of a ``job.sh`` of this job that has not said yet that it started."""
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return next((pid for pid in pids if _runs(pid, job)), None)
+
+
+def _runs(pid: int, job: Job) -> bool:
+    """Return whether a process is the ``job.sh`` of this job."""
     wanted = b"\0".join(word.encode() for word in job.command)
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if (entry / "cmdline").read_bytes().rstrip(b"\0") == wanted:
-                    return int(entry.name)
-    return None
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0") == wanted
+    except OSError:
+        return False
 
 
 def _tool_group(job: Job) -> int | None:
