@@ -151,6 +151,8 @@ class Watcher:
         known = entry.folder.submission()
         if known is None:
             await self._admitted(entry)
+            if entry.ended.done():
+                return
         else:
             self.admission.take(entry.job)
         native = known["native"] if known and known["state"] == SUBMITTED else None
@@ -160,19 +162,23 @@ class Watcher:
         entry.tell(f"target {self.target.name}: job {native}")
 
     async def _admitted(self, entry: _Watched) -> None:
-        """Wait for a hold to be released, and for room."""
-        while True:
+        """Wait for a hold to be released, and for room; settle the job if it is cancelled meanwhile."""
+        while not entry.ended.done():
             while (wish := entry.folder.wish()) in HOLDING:
                 if wish != entry.applied:
                     entry.tell(f"target {self.target.name}: {wish}: not submitted until it is released")
                 entry.applied = wish
                 await asyncio.sleep(self.setting.poll_interval)
             # A release of what was never submitted is nothing to the target.
-            entry.applied = wish if wish != "cancel" else None
+            entry.applied = wish
             if self.admission.waiting or self.admission.in_flight >= self.setting.max_in_flight:
                 room = f"waiting for room ({self.admission.in_flight} in flight)"
                 entry.tell(f"target {self.target.name}: {room}")
+            self._cancel_unsubmitted(entry)
+            if entry.ended.done():
+                return
             await self.admission.enter(entry.job)
+            self._cancel_unsubmitted(entry)
             if entry.folder.wish() not in HOLDING:
                 return
             self.admission.leave(entry.job)
@@ -229,7 +235,8 @@ class Watcher:
         while self._watched:
             # Who wakes this while it looks wants another look.
             self._wake.clear()
-            self._cancel_unsubmitted()
+            for entry in list(self._watched.values()):
+                self._cancel_unsubmitted(entry)
             try:
                 await self._look()
             except TargetUnreachable as error:
@@ -244,10 +251,9 @@ class Watcher:
                 await asyncio.sleep(min(1.0, self.setting.poll_interval / 4))
         self._publish()
 
-    def _cancel_unsubmitted(self) -> None:
-        for entry in self._watched.values():
-            if entry.native is None and entry.folder.wish() == "cancel" and not entry.folder.submission():
-                entry.settle(JobStatus(JobState.CANCELLED, reason="cancelled before its submission"))
+    def _cancel_unsubmitted(self, entry: _Watched) -> None:
+        if entry.native is None and entry.folder.wish() == "cancel" and not entry.folder.submission():
+            entry.settle(JobStatus(JobState.CANCELLED, reason="cancelled before its submission"))
 
     async def _look(self) -> None:
         """Ask the target about all jobs at once, and pass on what people want."""
