@@ -44,7 +44,7 @@ class LocalTarget(Target):
         self._caps = str(options.get("caps", "auto"))
         if self._caps not in caps.MODES:
             raise SettingInvalid(f"target {name}: caps: {self._caps!r} is none of {', '.join(caps.MODES)}")
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[str, int] = {}
         self._groups: dict[str, caps.Cgroup] = {}
         self._memory: dict[str, int] = {}
         self._host = socket.gethostname()
@@ -71,7 +71,9 @@ class LocalTarget(Target):
         except OSError as error:
             raise TargetRefused(f"target {self.name}: cannot start {job.name}: {error}") from error
         native = f"{self._host}:{child.pid}:{_start_time(child.pid)}"
-        self._children[native] = child
+        self._children[native] = child.pid
+        # It is nobody's: subprocess is not to complain that nobody has waited for it.
+        child.returncode = 0
         if group is not None:
             self._groups[native] = group
         return native
@@ -123,9 +125,8 @@ class LocalTarget(Target):
         child = self._children.get(native)
         if child is None:
             return
-        pid, _, used = os.wait4(child.pid, os.WNOHANG)
+        pid, _, used = os.wait4(child, os.WNOHANG)
         if pid:
-            child.returncode = 0
             del self._children[native]
             self._memory[native] = used.ru_maxrss * 1024
 
@@ -212,12 +213,26 @@ def _tool_group(job: Job) -> int | None:
 
 
 def _stopped(group: int | None) -> bool:
+    """Return whether a process group was stopped, as its leader shows it."""
     if group is None:
         return False
+    state = _state(group)
+    if state != "D":
+        return state == "T"
+    # A leader whose child was stopped between vfork and exec waits for it in a state of its own.
     try:
-        return Path(f"/proc/{group}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"T"
+        children = Path(f"/proc/{group}/task/{group}/children").read_text().split()
     except OSError:
         return False
+    return any(_state(int(child)) == "T" for child in children)
+
+
+def _state(pid: int) -> str:
+    """Return the letter that the kernel gives for the state of a process; empty if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0].decode()
+    except OSError:
+        return ""
 
 
 def _signal(group: int, number: signal.Signals) -> None:

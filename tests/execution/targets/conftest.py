@@ -98,6 +98,6 @@ def until(condition: Callable[[], Any], what: str = "it", seconds: float = 60) -
     """Wait until a condition holds; return its value."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s"
+        assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s: {value}"
         time.sleep(0.02)
     return value
