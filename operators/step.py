@@ -60,9 +60,9 @@ class CwlStepOperator(CwlOperator):
         """Run, when nothing of before is in the way; returns and raises as :meth:`execute`."""
         del event
         run, keys = self._begin(context)
-        placing, generation = _placing(context), _generation(context)
+        placing = _placing(context)
         started = [
-            self._guarded(run, key, context, lambda k=key: self._start(run, k, placing, generation))
+            self._guarded(run, key, context, lambda k=key: self._start(run, k, placing, context))
             for key in keys
         ]
         folders = [str(folder.path) for folder in started if folder is not None]
@@ -98,10 +98,11 @@ class CwlStepOperator(CwlOperator):
         last = [tasks.last_try(run, key) for key in keys]
         return [str(f.path) for f in last if f and f.open and f.job()[2]["generation"] != generation]
 
-    def _start(self, run: Run, key: Key, placing: Placing, generation: int) -> JobFolder | None:
+    def _start(self, run: Run, key: Key, placing: Placing, context: Context) -> JobFolder | None:
         """Run an execution here, or return the job that a target is to run."""
         from chronos_plugin.execution import tasks
 
+        generation = _generation(context)
         last = tasks.last_try(run, key)
         if last is not None and last.job()[2]["generation"] == generation:
             if last.open:
@@ -114,7 +115,10 @@ class CwlStepOperator(CwlOperator):
         if placement.here:
             self._log_usage(self._run_here(run, key))
             return None
-        prepared = tasks.prepare_step(run, key, setting, placement, self._name(key, placing), generation)
+        name, labels = self._name(key, placing), _labels(context)
+        prepared = tasks.prepare_step(
+            run, key, setting, placement, name, generation=generation, labels=labels
+        )
         if isinstance(prepared, dict):
             return None
         self.log.info("target %s (%s)", setting.name, placement.why)
@@ -202,6 +206,18 @@ def _placing(context: Context) -> Placing:
     configured = settings.load()
     ordered = (context["dag_run"].conf or {}).get(TARGET_KEY) or None
     return Placing(configured.targets_file, context["ti"].dag_id, ordered, configured.target_states)
+
+
+def _labels(context: Context) -> dict[str, str]:
+    """Return what names the task instance."""
+    instance = context["ti"]
+    index = -1 if instance.map_index is None else instance.map_index
+    return {
+        "dag_id": instance.dag_id,
+        "run_id": instance.run_id,
+        "task_id": instance.task_id,
+        "map_index": str(index),
+    }
 
 
 def _generation(context: Context) -> int:

@@ -120,13 +120,21 @@ def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
 
 
 def prepare_step(
-    run: Run, key: Key, setting: TargetSetting, placement: Placement, name: str, generation: int = 0
+    run: Run,
+    key: Key,
+    setting: TargetSetting,
+    placement: Placement,
+    name: str,
+    *,
+    generation: int = 0,
+    labels: Mapping[str, str] | None = None,
 ) -> JobFolder | dict[str, Any]:
     """Prepare a step's execution by a target, or return its result where nothing is to be executed.
 
     Args:
         name: Of the job, for people.
         generation: Changes when somebody wants the step executed anew.
+        labels: Of the job: ``dag_id``, ``run_id``, ``task_id``, ``map_index`` of its task instance.
 
     Raises:
         StepFailed, CwlUnsupported: As :func:`chronos_plugin.execution.tool.execute`.
@@ -157,6 +165,7 @@ def prepare_step(
         resources=prepared.resources,
         options=placement.options,
         image=prepared.image if how.image_by_target else None,
+        labels=labels or {},
     )
     folder = JobFolder(work)
     script = render(prepared.command, work, os.environ.get("PATH", ""))

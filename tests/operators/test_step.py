@@ -54,7 +54,12 @@ class Task:
     @property
     def context(self) -> Any:
         instance = SimpleNamespace(
-            dag_id="dag", run_id="run", map_index=-1, max_tries=self.max_tries, try_number=1
+            dag_id="dag",
+            run_id="run",
+            task_id=self.operator.task_id,
+            map_index=-1,
+            max_tries=self.max_tries,
+            try_number=1,
         )
         return {"ti": instance, "dag_run": SimpleNamespace(conf=self.conf), "params": {}}
 
@@ -124,6 +129,12 @@ def test_deferred_run_and_collected(make: Make, tmp_path: Path) -> None:
     assert outputs["said"]["basename"] == "out.txt"
     assert task.run.store.root == run_folder(tmp_path / "work", "dag", "run")
     job = task.tries[0].job()[0]
+    assert job.labels == {
+        "dag_id": "dag",
+        "run_id": "run",
+        "task_id": task.operator.task_id,
+        "map_index": "-1",
+    }
     assert job.name == f"dag.{task.operator.task_id}"
 
 

@@ -1,0 +1,38 @@
+"""What all commands under ``airflow chronos`` share: one message for an error, tables."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+
+from chronos_plugin.errors import ChronosError, CwlUnsupported
+
+UNSUPPORTED = 33
+
+
+def plainly(command: Callable[[Namespace], int | None]) -> Callable[[Namespace], None]:
+    """Return a command that turns CHRONOS's errors into one message and an exit status."""
+
+    @functools.wraps(command)
+    def run(arguments: Namespace) -> None:
+        try:
+            status = command(arguments) or 0
+        except ChronosError as error:
+            print(f"airflow chronos: {error}", file=sys.stderr)
+            status = UNSUPPORTED if isinstance(error, CwlUnsupported) else 1
+        except KeyboardInterrupt:
+            status = 130
+        if status:
+            sys.exit(status)
+
+    return run
+
+
+def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows of texts in columns."""
+    lines = [head, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
