@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from chronos_plugin.execution.targets.folder import JobFolder
 
 FAILURES = "failures.json"
-TARGET_KEY = "chronos:target"
-"""Field of a run's configuration that orders a target, for all steps or by step."""
 
 
 class CwlStepOperator(CwlOperator):
@@ -201,10 +199,11 @@ class CwlStepOperator(CwlOperator):
 
 
 def _placing(context: Context) -> Placing:
+    from chronos_plugin.execution.bindings.decision import ORDER
     from chronos_plugin.execution.placing import Placing
 
     configured = settings.load()
-    ordered = (context["dag_run"].conf or {}).get(TARGET_KEY) or None
+    ordered = (context["dag_run"].conf or {}).get(ORDER) or None
     return Placing(configured.targets_file, context["ti"].dag_id, ordered, configured.target_states)
 
 

@@ -199,7 +199,7 @@ def _file_of(dag_id: str) -> tuple[Path, Path | None]:
     path = bundle / row.relative_fileloc if bundle and row.relative_fileloc else Path(row.fileloc)
     if path.suffix != ".cwl":
         raise InputInvalid(f"{dag_id} is made by {path}, which is no .cwl file: name the document")
-    return path, bundle
+    return path, bundle if bundle and path.is_relative_to(bundle) else None
 
 
 @plainly

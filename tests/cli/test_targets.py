@@ -128,20 +128,25 @@ def test_explain(roots: Path, airflow: Airflow) -> None:
 
 def test_explain_of_a_dag(roots: Path, airflow: Airflow, tables: None) -> None:
     from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
     from airflow.utils.session import create_session
 
     with create_session() as session:
+        session.add(DagBundleModel(name="dags-folder"))
+        session.flush()
         session.add(DagModel(dag_id="my.flow", fileloc=str(roots / "flow.cwl"), bundle_name="dags-folder"))
     try:
         (roots / "targets.yaml").write_text("bindings: [{workflow: my.*, step: plain, target: local}]\n")
         for name in ("my.flow/plain", f"{roots / 'flow.cwl'}/plain"):
             status, out, err = airflow("targets", "explain", name)
-            assert (status, out.splitlines()[1].split()[:2]) == (0, ["plain", "local"]), err
+            assert status == 0, err
+            assert out.splitlines()[1].split()[:2] == ["plain", "local"]
         status, _, err = airflow("targets", "explain", "other")
         assert (status, "neither a DAG nor" in err) == (1, True)
     finally:
         with create_session() as session:
             session.query(DagModel).delete()
+            session.query(DagBundleModel).delete()
 
 
 def test_wrong_file_is_one_message(roots: Path, airflow: Airflow) -> None:

@@ -123,6 +123,12 @@ def test_order_for_a_target_that_is_not_there(tmp_path: Path) -> None:
         decide(facts(), targets(tmp_path), (), "moon")
 
 
+@pytest.mark.parametrize("order", [5, ["hpc"], {"grid/*": {"target": "hpc"}}])
+def test_order_that_is_none(tmp_path: Path, order: Any) -> None:
+    with pytest.raises(InputInvalid, match="chronos:target: write the name of a target"):
+        decide(facts(), targets(tmp_path), (), order)
+
+
 @pytest.mark.parametrize(
     ("waiting", "expected"), [(None, "hpc"), (0.0, "hpc"), (1800.0, "hpc"), (1801.0, "cloud")]
 )
