@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from chronos_plugin import settings
-from chronos_plugin.cli.plain import plainly as _plainly
-from chronos_plugin.cli.plain import print_table as _print_table
+from chronos_plugin.cli.output import plainly as _plainly
+from chronos_plugin.cli.output import print_table as _print_table
 from chronos_plugin.errors import CwlError, InputInvalid, ServiceFailed
 
 if TYPE_CHECKING:

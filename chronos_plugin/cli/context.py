@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from chronos_plugin import settings
-from chronos_plugin.cli.plain import plainly, print_table
+from chronos_plugin.cli.output import plainly, print_table
 from chronos_plugin.errors import InputInvalid
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chronos_plugin import settings
-from chronos_plugin.cli.plain import plainly, print_table
+from chronos_plugin.cli.output import plainly, print_table
 from chronos_plugin.errors import ChronosError, InputInvalid
 
 if TYPE_CHECKING:

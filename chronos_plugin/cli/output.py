@@ -1,4 +1,4 @@
-"""What all commands under ``airflow chronos`` share: one message for an error, tables."""
+"""What all commands share: how errors end them, and how tables look."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from chronos_plugin.errors import ChronosError, CwlUnsupported
 
 UNSUPPORTED = 33
+"""Exit status for a requirement that is not supported (the ``cwl-runner`` convention)."""
 
 
 def plainly(command: Callable[[Namespace], int | None]) -> Callable[[Namespace], None]:
-    """Return a command that turns CHRONOS's errors into one message and an exit status."""
+    """Turn CHRONOS's errors into one message and an exit status."""
 
     @functools.wraps(command)
     def run(arguments: Namespace) -> None:
@@ -31,7 +32,7 @@ def plainly(command: Callable[[Namespace], int | None]) -> Callable[[Namespace],
 
 
 def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print rows of texts in columns."""
+    """Print rows under their heads, in columns as wide as they need."""
     lines = [head, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     for line in lines:
