@@ -185,7 +185,6 @@ def _known_id(path: Path) -> str | None:
 
 def _file_of(dag_id: str) -> tuple[Path, Path | None]:
     """Return the document of a DAG, and the folder of its bundle."""
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.models.dag import DagModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -195,11 +194,26 @@ def _file_of(dag_id: str) -> tuple[Path, Path | None]:
         row = session.execute(columns.where(DagModel.dag_id == dag_id)).first()
     if row is None:
         raise InputInvalid(f"{dag_id} is neither a DAG nor a .cwl file")
-    bundle = Path(DagBundlesManager().get_bundle(row.bundle_name).path) if row.bundle_name else None
+    bundle = _bundle(row.bundle_name) if row.bundle_name else None
     path = bundle / row.relative_fileloc if bundle and row.relative_fileloc else Path(row.fileloc)
     if path.suffix != ".cwl":
         raise InputInvalid(f"{dag_id} is made by {path}, which is no .cwl file: name the document")
     return path, bundle if bundle and path.is_relative_to(bundle) else None
+
+
+def _bundle(name: str) -> Path:
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.utils.cli import suppress_logs_and_warning
+
+    # It tells on standard output, which is for the result, what it has loaded.
+    found: list[Path] = []
+
+    @suppress_logs_and_warning
+    def find(_: Namespace) -> None:
+        found.append(Path(DagBundlesManager().get_bundle(name).path))
+
+    find(Namespace(verbose=False))
+    return found[0]
 
 
 @plainly

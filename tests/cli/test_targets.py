@@ -140,7 +140,7 @@ def test_explain_of_a_dag(roots: Path, airflow: Airflow, tables: None) -> None:
         for name in ("my.flow/plain", f"{roots / 'flow.cwl'}/plain"):
             status, out, err = airflow("targets", "explain", name)
             assert status == 0, err
-            assert out.splitlines()[1].split()[:2] == ["plain", "local"]
+            assert out.splitlines()[1].split()[:2] == ["plain", "local"], out
         status, _, err = airflow("targets", "explain", "other")
         assert (status, "neither a DAG nor" in err) == (1, True)
     finally:
