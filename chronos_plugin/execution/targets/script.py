@@ -129,7 +129,7 @@ if ! mkdir started 2>/dev/null; then
     echo "chronos: this job has been started before; nothing done" >&2
     exit {duplicate}
 fi
-now() {{ date +%s.%N 2>/dev/null | sed 's/\\.N$//'; }}
+now() {{ date +%s.%N 2>/dev/null | sed 's/\\.[^0-9]*$//'; }}
 node=$(uname -n)
 begun=$(now)
 native={native}
