@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from chronos_plugin.execution.targets.folder import JobFolder
 
 FAILURES = "failures.json"
-TARGET_KEY = "chronos:target"
-"""Field of a run's configuration that orders a target, for all steps or by step."""
 
 
 class CwlStepOperator(CwlOperator):
@@ -50,22 +48,31 @@ class CwlStepOperator(CwlOperator):
             TaskDeferred: While a target has a part of it.
         """
         run, keys = self._begin(context)
-        placing, generation = _placing(context), _generation(context)
-        folders: list[str] = []
-        superseded: list[str] = []
-        for key in keys:
-            found = self._guarded(run, key, context, lambda k=key: self._start(run, k, placing, generation))
-            folders.extend(str(f.path) for f in found[0])
-            superseded.extend(str(f.path) for f in found[1])
+        superseded = self._superseded(run, keys, _generation(context))
+        if superseded:
+            self.log.info("%d jobs of before the task was cleared are cancelled first", len(superseded))
+            self._defer([], superseded, "execute_anew")
+        return self.execute_anew(context)
+
+    def execute_anew(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
+        """Run, when nothing of before is in the way; returns and raises as :meth:`execute`."""
+        del event
+        run, keys = self._begin(context)
+        placing = _placing(context)
+        started = [
+            self._guarded(run, key, context, lambda k=key: self._start(run, k, placing, context))
+            for key in keys
+        ]
+        folders = [str(folder.path) for folder in started if folder is not None]
         if not folders:
             return self._finished(run, keys)
         self.log.info("%d of %d executions are run by targets", len(folders), len(keys))
-        return self._defer(folders, superseded)
+        return self._defer(folders, [], "collect")
 
-    def _defer(self, folders: list[str], superseded: list[str]) -> NoReturn:
+    def _defer(self, folders: list[str], superseded: list[str], method: str) -> NoReturn:
         from chronos_plugin.operators.triggers import CwlJobTrigger
 
-        raise TaskDeferred(trigger=CwlJobTrigger(folders, superseded), method_name="collect")
+        raise TaskDeferred(trigger=CwlJobTrigger(folders, superseded), method_name=method)
 
     def collect(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """Read the outputs of what targets have run; returns as :meth:`execute`."""
@@ -82,34 +89,38 @@ class CwlStepOperator(CwlOperator):
 
     # -- one execution -------------------------------------------------------------------------
 
-    def _start(
-        self, run: Run, key: Key, placing: Placing, generation: int
-    ) -> tuple[list[JobFolder], list[JobFolder]]:
-        """Run an execution here, or prepare it.
-
-        Returns:
-            The job to wait for, if there is one; and the job of an earlier generation that is in the way.
-        """
+    def _superseded(self, run: Run, keys: list[Key], generation: int) -> list[str]:
+        """Return the folders of open jobs that were prepared before the task was cleared."""
         from chronos_plugin.execution import tasks
 
+        last = [tasks.last_try(run, key) for key in keys]
+        return [str(f.path) for f in last if f and f.open and f.job()[2]["generation"] != generation]
+
+    def _start(self, run: Run, key: Key, placing: Placing, context: Context) -> JobFolder | None:
+        """Run an execution here, or return the job that a target is to run."""
+        from chronos_plugin.execution import tasks
+
+        generation = _generation(context)
         last = tasks.last_try(run, key)
         if last is not None and last.job()[2]["generation"] == generation:
             if last.open:
                 self.log.info("an earlier try has prepared this job: going on with it")
-                return [last], []
+                return last
             if (last.outcome() or {}).get("outcome") == "success":
                 self.log.info("an earlier try has finished this job: its outputs stand")
-                return [], []
-        superseded = [last] if last is not None and last.open else []
+                return None
         setting, placement = placing.place(run, self.cwl_task(), key)
         if placement.here:
             self._log_usage(self._run_here(run, key))
-            return [], superseded
-        prepared = tasks.prepare_step(run, key, setting, placement, self._name(key, placing), generation)
+            return None
+        name, labels = self._name(key, placing), _labels(context)
+        prepared = tasks.prepare_step(
+            run, key, setting, placement, name, generation=generation, labels=labels
+        )
         if isinstance(prepared, dict):
-            return [], superseded
+            return None
         self.log.info("target %s (%s)", setting.name, placement.why)
-        return [prepared], superseded
+        return prepared
 
     def _run_here(self, run: Run, key: Key) -> dict[str, Any]:
         from chronos_plugin.execution.tasks import run_step
@@ -188,11 +199,24 @@ class CwlStepOperator(CwlOperator):
 
 
 def _placing(context: Context) -> Placing:
+    from chronos_plugin.execution.bindings.decision import ORDER
     from chronos_plugin.execution.placing import Placing
 
     configured = settings.load()
-    ordered = (context["dag_run"].conf or {}).get(TARGET_KEY) or None
+    ordered = (context["dag_run"].conf or {}).get(ORDER) or None
     return Placing(configured.targets_file, context["ti"].dag_id, ordered, configured.target_states)
+
+
+def _labels(context: Context) -> dict[str, str]:
+    """Return what names the task instance."""
+    instance = context["ti"]
+    index = -1 if instance.map_index is None else instance.map_index
+    return {
+        "dag_id": instance.dag_id,
+        "run_id": instance.run_id,
+        "task_id": instance.task_id,
+        "map_index": str(index),
+    }
 
 
 def _generation(context: Context) -> int:

@@ -23,7 +23,7 @@ def get_commands() -> list[CLICommand]:
         GroupCommand(
             name="chronos",
             help="Compile, check, deploy and run CWL documents",
-            subcommands=[*_document_commands(), *_run_commands(), *data.commands()],
+            subcommands=[*_document_commands(), *_run_commands(), *_target_commands(), *data.commands()],
         )
     ]
 
@@ -133,12 +133,96 @@ def _run_commands() -> list[ActionCommand]:
     ]
 
 
-def _command(name: str, help_text: str, example: str, *arguments: Arg) -> ActionCommand:
-    function = name.replace("-", "_")
+def _target_commands() -> list[CLICommand]:
+    run = (
+        Arg(("dag_id",), metavar="DAG_ID", help="id of the DAG"),
+        Arg(("run_id",), metavar="RUN_ID", help="id of the run"),
+    )
+    steps = Arg(("steps",), metavar="STEP", nargs="*", help="STEP[@N][/STEP…] (default: all)")
+    wishes = {
+        "hold": "Keep the queued jobs of a run from starting",
+        "release": "Let the held jobs of a run start",
+        "suspend": "Stop the running jobs of a run where they are",
+        "resume": "Let the suspended jobs of a run go on",
+    }
+    return [
+        GroupCommand(name="targets", help="Execution targets: where steps run", subcommands=_targets()),
+        _command(
+            "context",
+            "Show what an execution was, where and with what it ran",
+            "airflow chronos context swot_coverage RUN_ID swath@3 --try 1",
+            *run,
+            Arg(("step",), metavar="STEP", help="STEP[@N][/STEP…]: N counts scatter elements from 0"),
+            Arg(("--try",), dest="number", type=int, metavar="N", help="one try (default: all)"),
+            _JSON,
+            module="context",
+        ),
+        *(
+            _command(
+                name,
+                text,
+                f"airflow chronos {name} swot_coverage RUN_ID swath",
+                *run,
+                steps,
+                _JSON,
+                module="context",
+            )
+            for name, text in wishes.items()
+        ),
+    ]
+
+
+def _targets() -> list[ActionCommand]:
+    return [
+        _command(
+            "list",
+            "Show the targets and how they do",
+            "airflow chronos targets list",
+            _JSON,
+            module="targets",
+        ),
+        _command(
+            "test",
+            "Try what a submission needs; status 1 if a target is not ready",
+            "airflow chronos targets test hpc",
+            Arg(("names",), metavar="NAME", nargs="*", help="targets (default: all)"),
+            _JSON,
+            module="targets",
+        ),
+        _command(
+            "explain",
+            "Say where the steps of a workflow would run, and why",
+            "airflow chronos targets explain swot_coverage/swath",
+            Arg(("workflow",), metavar="WORKFLOW[/STEP]", help="DAG id or .cwl file, and a step"),
+            _JSON,
+            module="targets",
+        ),
+        _command(
+            "schema",
+            "Print the JSON Schema of targets files",
+            "airflow chronos targets schema > targets.schema.json",
+            Arg(("--bindings",), help="of NAME.targets.yaml beside workflows", action="store_true"),
+            module="targets",
+        ),
+        _command(
+            "sweep",
+            "Cancel the jobs that no task waits for any more",
+            "airflow chronos targets sweep --dry-run",
+            Arg(("--dry-run",), help="show them, and cancel nothing", action="store_true"),
+            _JSON,
+            module="targets",
+        ),
+    ]
+
+
+def _command(
+    name: str, help_text: str, example: str, *arguments: Arg, module: str = "commands"
+) -> ActionCommand:
+    function = {"list": "list_"}.get(name, name.replace("-", "_"))
     return ActionCommand(
         name=name,
         help=help_text,
         description=f"{help_text}. For example: {example}",
-        func=lazy_load_command(f"chronos_plugin.cli.commands.{function}"),
+        func=lazy_load_command(f"chronos_plugin.cli.{module}.{function}"),
         args=arguments,
     )

@@ -126,7 +126,8 @@ def write_json(path: Path, value: Any) -> None:
     """Replace ``path`` by ``value`` in JSON, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
-        file.write(json.dumps(value, ensure_ascii=False).encode())
+        # Names and variables of the system may hold bytes that are no text: Python's stand-ins for them.
+        file.write(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass"))
 
 
 def write_list(stem: Path, items: Iterable[Any]) -> int:

@@ -29,7 +29,7 @@ from chronos_plugin.execution.remote import check_remote, publish_outputs, remot
 from chronos_plugin.execution.run import SKIPPED, SUCCESS, Run, batches
 from chronos_plugin.execution.store import RESULT, Key, strip, write_json
 from chronos_plugin.execution.targets.base import LOG_FILE, Job, JobState, JobStatus, Usage
-from chronos_plugin.execution.targets.folder import JobFolder, completed
+from chronos_plugin.execution.targets.folder import Exit, JobFolder, completed
 from chronos_plugin.execution.targets.registry import target_class
 from chronos_plugin.execution.targets.script import render
 from chronos_plugin.execution.tool import (
@@ -127,13 +127,21 @@ def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
 
 
 def prepare_step(
-    run: Run, key: Key, setting: TargetSetting, placement: Placement, name: str, generation: int = 0
+    run: Run,
+    key: Key,
+    setting: TargetSetting,
+    placement: Placement,
+    name: str,
+    *,
+    generation: int = 0,
+    labels: Mapping[str, str] | None = None,
 ) -> JobFolder | dict[str, Any]:
     """Prepare a step's execution by a target, or return its result where nothing is to be executed.
 
     Args:
         name: Of the job, for people.
         generation: Changes when somebody wants the step executed anew.
+        labels: Of the job: ``dag_id``, ``run_id``, ``task_id``, ``map_index`` of its task instance.
 
     Raises:
         StepFailed, CwlUnsupported: As :func:`chronos_plugin.execution.tool.execute`.
@@ -165,6 +173,7 @@ def prepare_step(
         resources=prepared.resources,
         options=placement.options,
         image=prepared.image if how.image_by_target else None,
+        labels=labels or {},
     )
     folder = JobFolder(work)
     script = render(prepared.command, work, os.environ.get("PATH", ""))
@@ -211,10 +220,15 @@ def collect_step(run: Run, key: Key, folder: JobFolder, status: JobStatus) -> di
     try:
         if ended is None:
             raise _not_ended(target, status)
+        interrupted = _interrupted(folder, target, status, ended)
+        if interrupted is not None:
+            raise interrupted
         how = detached.Elsewhere(**record["elsewhere"])
         specification = run.specification(tuple(name for name, _ in key))
         execution = detached.collect(run, specification, record["inputs"], folder.path, ended, how)
     except StepFailed as error:
+        if final.reason and final.reason not in str(error):
+            error.args = (f"{error}: {final.reason}",)
         _ended(run, key, folder.path, error, **facts)
         raise
     execution.usage = _known(final.usage)
@@ -243,6 +257,18 @@ def _not_ended(target: str, status: JobStatus) -> StepFailed:
     if status.state is JobState.REFUSED:
         return StepFailed(f"target {target} refused the job: {said}")
     return StepLost(f"target {target} ended the job before its tool had ended: {said}")
+
+
+def _interrupted(folder: JobFolder, target: str, status: JobStatus, ended: Exit) -> StepFailed | None:
+    """Return what to raise where the tool ended since somebody asked it to; None where it ended by itself."""
+    if ended.exit_code == 0 or not (ended.asked or status.infrastructure):
+        return None
+    if status.state is JobState.CANCELLED or folder.wish() == "cancel":
+        return StepFailed(f"cancelled on target {target}", exit_code=ended.exit_code)
+    if status.infrastructure or not status.reason:
+        how = f"signal {ended.asked}" if ended.asked else f"exit code {ended.exit_code}"
+        return StepLost(f"target {target} ended the job before its tool had ended ({how})")
+    return StepFailed(f"target {target} ended the tool", exit_code=ended.exit_code)
 
 
 def _skipped(run: Run, key: Key) -> dict[str, Any]:

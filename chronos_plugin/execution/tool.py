@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from chronos_plugin.compiler.specification import Scope, Specification, Step
 from chronos_plugin.cwl import library
-from chronos_plugin.errors import CwlUnsupported, InputInvalid, StepFailed, StepFailedTemporarily
+from chronos_plugin.errors import InputInvalid, StepFailed
 from chronos_plugin.execution import symlinks
+from chronos_plugin.execution.failure import explained, failure
 from chronos_plugin.execution.process import ToolProcesses, redirect
 from chronos_plugin.execution.remote import names_remote
 from chronos_plugin.execution.store import strip
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from chronos_plugin.execution.run import Options, Run
 
 log = logging.getLogger("chronos.step")
-_TAIL_LINES = 40
 
 
 @dataclass
@@ -114,11 +113,11 @@ def execute(
     try:
         outputs, status = _run_to_end(run, specification, step, dict(inputs), runtime, how)
     except Exception as error:
-        raise _explained(error, processes) from error
+        raise explained(error, processes) from error
     finally:
         undo()
     if status != "success":
-        raise _failure(status, processes, work)
+        raise failure(status, processes, work)
     return Execution(
         outputs=strip(outputs),
         command=processes.command,
@@ -433,54 +432,3 @@ def prepare_work(work: Path) -> Path:
     for name in ("out", "tmp", "more", "containers"):
         (work / name).mkdir(parents=True, exist_ok=True)
     return work
-
-
-def _explained(error: Exception, processes: ToolProcesses) -> Exception:
-    from cwl_utils.errors import JavascriptException
-    from cwltool.errors import UnsupportedRequirement, WorkflowException
-    from schema_salad.exceptions import ValidationException
-
-    if processes.cancelled:
-        return StepFailed("cancelled", exit_code=processes.exit_code)
-    if isinstance(error, UnsupportedRequirement):
-        return CwlUnsupported(str(error))
-    if isinstance(error, WorkflowException | ValidationException | JavascriptException | OSError):
-        return StepFailed(str(error), exit_code=processes.exit_code)
-    return error
-
-
-def _failure(status: str, processes: ToolProcesses, work: Path) -> StepFailed:
-    code = processes.exit_code
-    if processes.cancelled:
-        return StepFailed("cancelled", exit_code=code)
-    for captured in _captured(work):
-        log.warning("last lines of %s:\n%s", captured.name, _tail(captured))
-    if processes.timed_out:
-        reason = "took longer than its ToolTimeLimit and was stopped"
-    elif code is None:
-        reason = "failed (the messages above say why)"
-    elif code < 0:
-        reason = f"was ended by signal {-code}"
-    elif code == 0:
-        reason = "ended well, but its outputs could not be collected (the messages above say why)"
-    else:
-        reason = f"ended with exit code {code}"
-    kind = StepFailedTemporarily if status == "temporaryFail" else StepFailed
-    return kind(f"the tool {reason}", exit_code=code)
-
-
-def _captured(work: Path) -> list[Path]:
-    """Return the files that hold what the tool said, where it captures its standard error."""
-    folder = work / "out"
-    try:
-        entries = [Path(e.path) for e in os.scandir(folder) if e.is_file() and "err" in e.name.lower()]
-    except OSError:
-        return []
-    return sorted(path for path in entries if path.stat().st_size > 0)[:2]
-
-
-def _tail(path: Path) -> str:
-    with open(path, "rb") as file:
-        file.seek(max(0, path.stat().st_size - 16384))
-        lines = file.read().decode(errors="replace").splitlines()
-    return "\n".join(lines[-_TAIL_LINES:])

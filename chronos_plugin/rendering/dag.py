@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
@@ -22,6 +23,7 @@ from chronos_plugin.operators.cwl import (
 from chronos_plugin.operators.step import CwlStepOperator
 from chronos_plugin.settings import Settings
 
+log = logging.getLogger("chronos.rendering")
 OWNER = "chronos"
 TAG = "cwl"
 TIMEOUT_GRACE = 300.0
@@ -54,7 +56,7 @@ def render(
         "schedule": None,
         "catchup": False,
         "tags": {TAG, *execution.tags},
-        "params": {p.name: param(p) for p in graph.inputs},
+        "params": {**{p.name: param(p) for p in graph.inputs}, **({} if only else order_param(settings))},
         "default_args": {
             "owner": execution.owner or OWNER,
             "retries": settings.lost_retries,
@@ -81,6 +83,41 @@ def param(parameter: Parameter) -> Param:
     if "null" in _types(schema):
         return Param(None, **schema)
     return Param(**schema)
+
+
+def order_param(settings: Settings) -> dict[str, Param]:
+    """Return the form field by which a run is sent to a target; none if there are the built-in ones alone."""
+    from chronos_plugin.execution.bindings.decision import ORDER
+
+    names = _targets(settings)
+    if not names:
+        return {}
+    schema: dict[str, Any] = {
+        "type": ["string", "null", "object"],
+        "examples": names,
+        "title": "Where to run",
+        "section": "CHRONOS",
+        "description_md": "Target for all steps of this run: one of "
+        + ", ".join(f"`{name}`" for name in names)
+        + '. Empty: as the rules of the deployment say. By step: `{"STEP": "TARGET"}`.',
+    }
+    return {ORDER: Param(None, **schema)}
+
+
+def _targets(settings: Settings) -> list[str]:
+    """Return the names that a run can order, none where the deployment adds none to the built-in ones."""
+    if not settings.targets_file.exists():
+        return []
+    from chronos_plugin.errors import SettingInvalid
+    from chronos_plugin.execution.bindings import document
+
+    try:
+        targets = document.deployment(settings.targets_file).targets
+    except SettingInvalid as error:
+        # Every step will say so; the DAGs are to be seen all the same.
+        log.warning("%s", error)
+        return []
+    return sorted(targets) if set(targets) - {document.WORKER, document.LOCAL} else []
 
 
 class _Rendering:

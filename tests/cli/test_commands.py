@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import re
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import jsonschema
 import pytest
 import yaml
 
-from chronos_plugin.cli import commands, template
+from chronos_plugin.cli import template
 from chronos_plugin.cli.definition import get_commands
 from chronos_plugin.compiler.compile import compile_file
 
@@ -20,15 +23,25 @@ DAGS = Path(__file__).resolve().parents[2] / "dags"
 DEMO = DAGS / "swot_coverage.cwl"
 
 
+def actions(commands: Any = None, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the words of each command and the command, those of groups included."""
+    for command in commands if commands is not None else get_commands()[0].subcommands:
+        words = (*before, command.name)
+        if hasattr(command, "subcommands"):
+            yield from actions(command.subcommands, words)
+        else:
+            yield words, command
+
+
 def call(*words: str) -> int:
     """Parse a command line as Airflow does and run it; return the exit status."""
     parser = ArgumentParser()
     subparsers = parser.add_subparsers(required=True)
-    for command in _single_commands():
-        sub = subparsers.add_parser(command.name)
+    for name, command in actions():
+        sub = subparsers.add_parser("-".join(name))
         for argument in command.args:
             argument.add_to_parser(sub)
-        sub.set_defaults(function=getattr(commands, command.name.replace("-", "_")))
+        sub.set_defaults(function=command.func)
     arguments = parser.parse_args(words)
     try:
         arguments.function(arguments)
@@ -37,14 +50,12 @@ def call(*words: str) -> int:
     return 0
 
 
-def _single_commands() -> list[Any]:
-    """Return the commands of documents and runs; groups have tests of their own."""
-    return [c for c in get_commands()[0].subcommands if not hasattr(c, "subcommands")]
-
-
 def test_every_command_can_be_called() -> None:
-    for command in _single_commands():
-        assert callable(getattr(commands, command.name.replace("-", "_")))
+    names = ["-".join(words) for words, _ in actions()]
+    assert {"validate", "targets-list", "context"} <= set(names)
+    for _, command in actions():
+        module, _, function = inspect.getclosurevars(command.func).nonlocals["import_path"].rpartition(".")
+        assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_validate_says_where_and_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -140,3 +140,17 @@ def test_commands_in_the_pages_run(command: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [t for page in PAGES for t in _blocks(page, "yaml") if re.match(r"(targets|bindings):", t)],
+    ids=lambda _: "block",
+)
+def test_targets_files_in_the_pages_fit_the_schema(text: str) -> None:
+    import yaml
+    from jsonschema import validate
+
+    from chronos_plugin.execution.bindings.schema import TARGETS_FILE
+
+    validate(yaml.safe_load(text), TARGETS_FILE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,10 +82,43 @@ def test_retries_and_timeouts(compile_text: Callable[..., CompiledDocument]) -> 
     text = (CHECKOUT / "dags" / "examples" / "retries_and_limits.cwl").read_text()
     dag = render(compile_text(text), dag_id="limits", settings=SETTINGS)
     task = dag.get_task("work")
-    assert task.tool_retries == 2
-    assert task.retries == 2 + SETTINGS.lost_retries
+    # Beside the two that the document wishes for a tool that fails, those for what is lost.
+    assert (task.tool_retries, task.retries) == (2, 2 + SETTINGS.lost_retries)
+    assert dag.get_task("chronos.inputs").retries == SETTINGS.lost_retries
     assert task.retry_delay.total_seconds() == 30
     assert task.execution_timeout is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (None, None),
+        ("bindings: [{target: local}]\n", None),
+        ("targets: {local: {kind: container}}\n", None),
+        ("targets: {hpc: {kind: local}}\n", ["hpc", "local", "worker"]),
+        ("targets: {hpc: {}}\n", None),
+    ],
+    ids=["no file", "no targets", "built-in ones", "a cluster", "a mistake"],
+)
+def test_form_asks_for_a_target_where_there_is_a_choice(
+    compile_text: Callable[..., CompiledDocument], tmp_path: Path, text: str | None, names: list[str] | None
+) -> None:
+    settings = replace(SETTINGS, targets_file=tmp_path / "targets.yaml")
+    if text is not None:
+        settings.targets_file.write_text(text)
+    document = compile_text((CHECKOUT / "dags" / "examples" / "hello.cwl").read_text())
+    dag = render(document, dag_id="hello", settings=settings)
+    assert ("chronos:target" in dag.params) == (names is not None)
+    if names is not None:
+        field = dag.params.get_param("chronos:target")
+        assert field.schema["examples"] == names
+        for value in (None, "hpc", {"greet": "hpc"}):
+            assert field.resolve(value) == value
+        # A task's process does without.
+        assert (
+            "chronos:target"
+            not in render(document, dag_id="h", settings=settings, only="chronos.inputs").params
+        )
 
 
 def test_broken_file_is_one_error_with_its_place(tmp_path: Path) -> None:

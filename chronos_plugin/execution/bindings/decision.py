@@ -10,6 +10,10 @@ from typing import Any
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.execution.bindings.document import WORKER, Rule, TargetsFile
 
+ORDER = "chronos:target"
+"""Field of a run's configuration that orders a target, for all steps or by step. No CWL input can have this
+name: what stands before a colon is a namespace there."""
+
 
 @dataclass(frozen=True)
 class StepFacts:
@@ -77,7 +81,7 @@ def decide(
     if ordered is not None:
         if ordered not in targets.targets:
             known = ", ".join(sorted(targets.targets))
-            raise InputInvalid(f"chronos:target: there is no target {ordered!r}; there are: {known}")
+            raise InputInvalid(f"{ORDER}: there is no target {ordered!r}; there are: {known}")
         return Placement(ordered, "ordered by the run")
     rules = [*beside, *targets.bindings]
     for rule in rules:
@@ -105,10 +109,12 @@ def matches(rule: Rule, facts: StepFacts) -> bool:
     return all(condition.holds(needs[name]) for name, condition in rule.needs.items())
 
 
-def _ordered(facts: StepFacts, override: str | Mapping[str, str] | None) -> str | None:
-    if override is None or isinstance(override, str):
-        return override or None
-    return next((target for glob, target in override.items() if fnmatchcase(facts.step, glob)), None)
+def _ordered(facts: StepFacts, override: object) -> str | None:
+    if isinstance(override, Mapping):
+        override = next((target for glob, target in override.items() if fnmatchcase(facts.step, glob)), None)
+    if override is not None and not isinstance(override, str):
+        raise InputInvalid(f"{ORDER}: write the name of a target, or such names by step, not {override!r}")
+    return override or None
 
 
 def _placed(rule: Rule, waiting: Callable[[str], float | None]) -> Placement:

@@ -167,10 +167,11 @@ def _parsed(path: Path, changed: int, size: int, whole: bool) -> TargetsFile:
 
     raw = path.read_bytes()
     try:
-        value = load_yaml(raw, str(path)) or {}
+        value = load_yaml(raw, str(path))
     except InputInvalid as error:
         raise SettingInvalid(str(error)) from error
     places = _Places(path, yaml.compose(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    value = {} if value is None else value
     _validate(value, TARGETS_FILE if whole else BINDINGS_FILE, places)
     return TargetsFile(
         {
@@ -192,16 +193,17 @@ class _Places:
         node, mark = self._root, self._root.start_mark if self._root is not None else None
         for step in steps:
             child = None
-            if isinstance(step, int):
-                child = node.value[step] if step < len(node.value) else None
+            if not isinstance(getattr(node, "value", None), list):
+                break
+            if node.id == "sequence":
+                child = node.value[step] if isinstance(step, int) and step < len(node.value) else None
+                mark = child.start_mark if child is not None else mark
             else:
-                for key, value in getattr(node, "value", ()):
-                    if key.value == step:
+                for key, value in node.value:
+                    if key.value == str(step):
                         mark, child = key.start_mark, value
             if child is None:
                 break
-            if isinstance(step, int):
-                mark = child.start_mark
             node = child
         if mark is None:
             return SourceLocation(str(self._path), 1, 1)
@@ -216,16 +218,30 @@ def _validate(value: Any, schema: Mapping[str, Any], places: _Places) -> None:
     if error is None:
         return
     steps = list(error.absolute_path)
-    message = str(error.message)
+    fields = ", ".join(sorted(error.schema.get("properties", {})))
+    message = _expectation(error) or str(error.message)
     if error.validator == "additionalProperties":
-        unknown = re.findall(r"'([^']*)'", message)
-        known = ", ".join(sorted(error.schema.get("properties", {})))
-        if unknown:
-            steps.append(unknown[0])
-            message = f"there is no field {unknown[0]!r} here; fields are: {known}"
+        unknown = next(name for name in error.instance if name not in error.schema.get("properties", {}))
+        steps.append(unknown)
+        message = f"there is no field {unknown!r} here; fields are: {fields}"
     elif error.validator == "required":
-        message = f"{message.replace('is a required property', 'is missing')}"
+        message = f"{error.message.replace('is a required property', 'is missing')}"
+    elif error.validator == "minProperties":
+        message = f"this is empty; fields are: {fields}"
+    elif error.validator == "type" and error.validator_value == "object":
+        message = f"fields are needed here{f': {fields}' if fields else ', each with a value'}"
+    elif "propertyNames" in error.absolute_schema_path:
+        steps.append(error.instance)
     raise SettingInvalid(f"{places.at(steps)}: {message}")
+
+
+def _expectation(error: Any) -> str:
+    """Return what is said where the schema has words for what it expects; empty where it has none."""
+    while error is not None:
+        if "title" in error.schema and "$schema" not in error.schema:
+            return f"{error.instance!r} is not {error.schema['title']}"
+        error = error.parent
+    return ""
 
 
 def _rule(value: Mapping[str, Any], location: SourceLocation) -> Rule:

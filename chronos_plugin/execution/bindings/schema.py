@@ -7,12 +7,20 @@ from typing import Any
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 CONDITION = r"^\s*(>=|<=|>|<|=)?\s*[0-9]+(\.[0-9]+)?\s*$"
 
+# A title completes "X is not …" in what is said of a mistake.
+_NAME: dict[str, Any] = {
+    "type": "string",
+    "pattern": NAME,
+    "title": "a name of letters, digits, '_', '.' and '-' (63 at most)",
+}
 _CONDITION: dict[str, Any] = {
+    "title": "a number, or a comparison such as '>= 4'",
     "anyOf": [{"type": "number"}, {"type": "string", "pattern": CONDITION}],
     "description": "A number that is reached or passed, or a comparison: '>= 4', '< 3600'",
 }
 _GLOBS: dict[str, Any] = {
-    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
+    "title": "a text, or a list of texts",
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
 }
 
 RULE: dict[str, Any] = {
@@ -34,14 +42,14 @@ RULE: dict[str, Any] = {
             },
         },
         "label": {**_GLOBS, "description": "A tag of the workflow or the step (chronos:Execution tags)"},
-        "target": {"type": "string", "pattern": NAME},
+        "target": _NAME,
         "options": {"type": "object", "description": "For this kind of target: queue, account …"},
         "burst": {
             "type": "object",
             "additionalProperties": False,
             "required": ["to", "when_waiting"],
             "properties": {
-                "to": {"type": "string", "pattern": NAME},
+                "to": _NAME,
                 "when_waiting": {
                     "type": "number",
                     "exclusiveMinimum": 0,
@@ -62,7 +70,7 @@ _TARGET: dict[str, Any] = {
     "additionalProperties": False,
     "required": ["kind"],
     "properties": {
-        "kind": {"type": "string", "pattern": NAME},
+        "kind": _NAME,
         "description": {"type": "string"},
         "max_in_flight": {"type": "integer", "minimum": 1, "description": "Jobs submitted and not ended"},
         "max_cores": {"type": "number", "exclusiveMinimum": 0, "description": "Cores of those jobs together"},
@@ -80,7 +88,7 @@ TARGETS_FILE: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "targets": {"type": "object", "propertyNames": {"pattern": NAME}, "additionalProperties": _TARGET},
+        "targets": {"type": "object", "propertyNames": _NAME, "additionalProperties": _TARGET},
         "bindings": {"type": "array", "items": RULE},
     },
 }

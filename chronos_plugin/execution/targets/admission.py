@@ -35,6 +35,11 @@ class Admission:
         """Jobs that ask."""
         return len(self._queue)
 
+    def change(self, setting: TargetSetting) -> None:
+        """Keep to other bounds from now on."""
+        self.setting = setting
+        self._admit()
+
     def take(self, job: Job) -> None:
         """Count a job that is in flight already, whatever the bounds."""
         self._inside[job.id] = job

@@ -43,10 +43,12 @@ class Exit:
     Attributes:
         exit_code: As a shell gives it: 128 and more for a signal.
         timed_out: Whether ``ToolTimeLimit`` ended it.
+        asked: Number of the signal by which somebody asked the job to end, empty if nobody did.
     """
 
     exit_code: int
     timed_out: bool = False
+    asked: str = ""
     node: str = ""
     started: float | None = None
     ended: float | None = None
@@ -74,7 +76,7 @@ class JobFolder:
         """
         script_file = self.path / "job.sh"
         with replacing(script_file) as file:
-            file.write(script.encode())
+            file.write(script.encode(errors="surrogateescape"))
         # It may hold what only this user is to read.
         os.chmod(script_file, 0o700)
         entry = {**asdict(job), "folder": str(job.folder), "target": target, "record": dict(record)}
@@ -114,6 +116,7 @@ class JobFolder:
         return Exit(
             exit_code=int(value["exit_code"]),
             timed_out=bool(value["timed_out"]),
+            asked=str(value.get("asked", "")),
             node=value["node"],
             started=value["started"],
             ended=value["ended"],
@@ -177,7 +180,7 @@ class JobFolder:
 
     def _write(self, name: str, value: Any, *, durable: bool = False) -> None:
         with replacing(self.path / name) as file:
-            file.write(json.dumps(value, ensure_ascii=False).encode())
+            file.write(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass"))
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

@@ -21,6 +21,7 @@ from chronos_plugin.errors import SettingInvalid, TargetRefused, TargetUnsupport
 from chronos_plugin.execution.targets import caps
 from chronos_plugin.execution.targets.base import Job, JobState, JobStatus, Target, TargetReport, Usage
 from chronos_plugin.execution.targets.folder import JobFolder
+from chronos_plugin.execution.targets.script import NATIVE_VARIABLES
 
 OPTIONS = frozenset({"caps"})
 
@@ -43,7 +44,7 @@ class LocalTarget(Target):
         self._caps = str(options.get("caps", "auto"))
         if self._caps not in caps.MODES:
             raise SettingInvalid(f"target {name}: caps: {self._caps!r} is none of {', '.join(caps.MODES)}")
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[str, int] = {}
         self._groups: dict[str, caps.Cgroup] = {}
         self._memory: dict[str, int] = {}
         self._host = socket.gethostname()
@@ -62,6 +63,7 @@ class LocalTarget(Target):
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=job.folder,
+                env={k: v for k, v in os.environ.items() if k not in NATIVE_VARIABLES},
                 start_new_session=True,
                 # The one thing that must happen between fork and exec: the child confines itself.
                 preexec_fn=before,
@@ -69,7 +71,9 @@ class LocalTarget(Target):
         except OSError as error:
             raise TargetRefused(f"target {self.name}: cannot start {job.name}: {error}") from error
         native = f"{self._host}:{child.pid}:{_start_time(child.pid)}"
-        self._children[native] = child
+        self._children[native] = child.pid
+        # It is nobody's: subprocess is not to complain that nobody has waited for it.
+        child.returncode = 0
         if group is not None:
             self._groups[native] = group
         return native
@@ -79,10 +83,15 @@ class LocalTarget(Target):
         found = {}
         for job in jobs:
             started = JobFolder(job.folder).started()
-            pid = started["pid"] if started else _running(job)
-            if pid is not None:
-                host = started["node"] if started else self._host
-                found[job.id] = f"{host}:{pid}:{_start_time(int(pid))}"
+            if started is None:
+                pid = _running(job)
+                if pid is not None:
+                    found[job.id] = f"{self._host}:{pid}:{_start_time(pid)}"
+                continue
+            pid = int(started["pid"])
+            # The pid of a job that has ended may be another process's by now.
+            start = _start_time(pid) if started["node"] == self._host and _runs(pid, job) else ""
+            found[job.id] = f"{started['node']}:{pid}:{start}"
         return found
 
     async def poll(self, jobs: Mapping[str, Job]) -> Mapping[str, JobStatus]:
@@ -116,9 +125,8 @@ class LocalTarget(Target):
         child = self._children.get(native)
         if child is None:
             return
-        pid, _, used = os.wait4(child.pid, os.WNOHANG)
+        pid, _, used = os.wait4(child, os.WNOHANG)
         if pid:
-            child.returncode = 0
             del self._children[native]
             self._memory[native] = used.ru_maxrss * 1024
 
@@ -184,13 +192,17 @@ def _start_time(pid: int) -> str:
 
 def _running(job: Job) -> int | None:
     """Return the pid of a ``job.sh`` of this job that has not said yet that it started."""
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return next((pid for pid in pids if _runs(pid, job)), None)
+
+
+def _runs(pid: int, job: Job) -> bool:
+    """Return whether a process is the ``job.sh`` of this job."""
     wanted = b"\0".join(word.encode() for word in job.command)
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if (entry / "cmdline").read_bytes().rstrip(b"\0") == wanted:
-                    return int(entry.name)
-    return None
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0") == wanted
+    except OSError:
+        return False
 
 
 def _tool_group(job: Job) -> int | None:
@@ -201,12 +213,26 @@ def _tool_group(job: Job) -> int | None:
 
 
 def _stopped(group: int | None) -> bool:
+    """Return whether a process group was stopped, as its leader shows it."""
     if group is None:
         return False
+    state = _state(group)
+    if state != "D":
+        return state == "T"
+    # A leader whose child was stopped between vfork and exec waits for it in a state of its own.
     try:
-        return Path(f"/proc/{group}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"T"
+        children = Path(f"/proc/{group}/task/{group}/children").read_text().split()
     except OSError:
         return False
+    return any(_state(int(child)) == "T" for child in children)
+
+
+def _state(pid: int) -> str:
+    """Return the letter that the kernel gives for the state of a process; empty if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0].decode()
+    except OSError:
+        return ""
 
 
 def _signal(group: int, number: signal.Signals) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 DUPLICATE_STATUS = 75
 """Exit status of a ``job.sh`` that found its job started already (``EX_TEMPFAIL`` of sysexits.h)."""
 
+NATIVE_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "MESOS_EXECUTOR_ID")
+"""Variables by which batch systems tell a job its native id; a target that is none of these removes them."""
+
 GRACE = 10
 """Seconds between asking a tool to end and killing it."""
 
@@ -45,10 +48,14 @@ class Command:
 def render(command: Command, folder: Path, worker_path: str) -> str:
     """Return the text of ``job.sh``.
 
-    It runs the command in a session of its own, at most once for a folder; on TERM, INT, HUP and when
-    its time is over it ends the whole session, and the container; at the end it writes ``exit.json``::
+    It runs the command in a session of its own, at most once for a folder, and not at all once the job
+    has been cancelled or concluded; on TERM, INT, HUP and when its time is over it ends the whole session,
+    and the container; at the end it writes ``exit.json``::
 
-        {"exit_code": 0, "timed_out": false, "started": …, "ended": …, "node": …, "cpu": …, "memory": …}
+        {"exit_code": 0, "timed_out": false, "asked": "", "started": …, "ended": …, "node": …, "cpu": …,
+         "memory": …}
+
+    ``asked`` is the number of the signal by which somebody asked it to end.
 
     Args:
         worker_path: ``PATH`` of the worker: a ``PATH`` equal to it is a default that no document asked
@@ -68,6 +75,7 @@ def render(command: Command, folder: Path, worker_path: str) -> str:
         duplicate=DUPLICATE_STATUS,
         end_containers=_end_containers(command),
         image=_image(command),
+        native="".join(f"${{{name}:-" for name in NATIVE_VARIABLES) + "}" * len(NATIVE_VARIABLES),
     )
 
 
@@ -79,6 +87,9 @@ def _run(command: Command, worker_path: str) -> str:
         else:
             assignments.append(f"{name}={_quote(value)}")
     words = ["env", *([] if command.inherit else ["-i"]), *assignments]
+    if "=" in command.arguments[0]:
+        # "env" would take it for one more variable.
+        words += ["/bin/sh", "-c", _quote('exec "$0" "$@"')]
     return " ".join([*words, *map(_quote, command.arguments)])
 
 
@@ -110,14 +121,18 @@ _TEMPLATE = """\
 folder={folder}
 cd "$folder" || exit 72
 umask 022
+if [ -e outcome.json ] || grep -q '"wish": "cancel"' wish.json 2>/dev/null; then
+    echo "chronos: this job has been cancelled; nothing done" >&2
+    exit {duplicate}
+fi
 if ! mkdir started 2>/dev/null; then
     echo "chronos: this job has been started before; nothing done" >&2
     exit {duplicate}
 fi
-now() {{ date +%s.%N 2>/dev/null | sed 's/\\.N$//'; }}
+now() {{ date +%s.%N 2>/dev/null | sed 's/\\.[^0-9]*$//'; }}
 node=$(uname -n)
 begun=$(now)
-native=${{SLURM_JOB_ID:-${{PBS_JOBID:-${{LSB_JOBID:-${{JOB_ID:-${{MESOS_EXECUTOR_ID:-}}}}}}}}}}
+native={native}
 printf '{{"node": "%s", "pid": %s, "native": "%s", "at": %s}}\\n' "$node" $$ "$native" "$begun" >started/.new
 mv started/.new started/record.json
 
@@ -135,9 +150,10 @@ end_group() {{
     kill -KILL "-$group" 2>/dev/null
 }}
 asked=
-trap 'asked=15; end_group' TERM
-trap 'asked=2; end_group' INT
-trap 'asked=1; end_group' HUP
+interrupted=
+trap 'asked=15; interrupted=1; end_group' TERM
+trap 'asked=2; interrupted=1; end_group' INT
+trap 'asked=1; interrupted=1; end_group' HUP
 
 cd {cwd} || exit 72
 session=
@@ -152,19 +168,19 @@ if [ -n "{limit}" ]; then
       sleep "{limit}" & nap=$!
       wait "$nap" && : >"$folder/timed-out" && kill -USR1 $$ ) >/dev/null 2>&1 &
     watch=$!
-    trap 'timed_out=true; end_group' USR1
+    trap 'timed_out=true; interrupted=1; end_group' USR1
 fi
+# Who asked before there was a group found nothing to end.
+[ -z "$asked" ] || end_group
 wait "$group"
 code=$?
-# A trapped signal ends "wait" early: the command's own status is still to come.
-while kill -0 "$group" 2>/dev/null; do
+# A trapped signal ends "wait" early: the command's own status is still to come. 127: it had come already.
+while [ -n "$interrupted" ]; do
+    interrupted=
     wait "$group"
-    code=$?
+    again=$?
+    [ "$again" = 127 ] || code=$again
 done
-if [ -n "$asked" ] || [ "$timed_out" = true ]; then
-    wait "$group" 2>/dev/null
-    code=$?
-fi
 [ -n "$watch" ] && kill "$watch" 2>/dev/null
 trap '' TERM INT HUP USR1
 {image}

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from chronos_plugin.execution.targets.folder import SUBMITTED, SUBMITTING, JobFo
 from chronos_plugin.execution.targets.report import StateFile
 
 log = logging.getLogger("chronos.target")
+_WORD = re.compile(r"[A-Za-z0-9-]+")
 Tell = Callable[[str], None]
 """Takes a line for the task's log."""
 
@@ -28,6 +30,8 @@ EXIT_GRACE = 15.0
 """Seconds that ``exit.json`` may come later than the target's word that the job has ended."""
 SUBMISSIONS = 3
 """Times that a job which its target has lost before it started is submitted."""
+HOLDING = ("hold", "suspend")
+"""Wishes that keep a job from being submitted."""
 MAX_LOG = 32 << 20
 """Bytes of a job's output that are copied to the task log; the file itself has them all."""
 
@@ -47,6 +51,11 @@ class _Watched:
     log_offset: int = 0
     submissions: int = 0
     asked_at: float = field(default_factory=time.time)
+
+    @property
+    def has_said(self) -> bool:
+        """Whether the job's own shell has said that it ended."""
+        return (self.folder.path / "exit.json").exists()
 
     def settle(self, status: JobStatus) -> None:
         """Tell who waits that the job has ended."""
@@ -78,7 +87,7 @@ class Watcher:
 
     @setting.setter
     def setting(self, value: TargetSetting) -> None:
-        self.admission.setting = value
+        self.admission.change(value)
 
     @property
     def idle(self) -> bool:
@@ -97,20 +106,24 @@ class Watcher:
         entry.log_offset = _read_offset(folder)
         self._watched[job.id] = entry
         self._start()
+        submitting = asyncio.create_task(self._submitted(entry))
         try:
-            await self._submitted(entry)
+            # A job may be cancelled while it waits for room, or for its target to answer.
+            either: list[asyncio.Future[Any]] = [submitting, entry.ended]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if submitting.done():
+                await submitting
             self._wake.set()
-            status = await entry.ended
-            if entry.native is not None:
-                await self._patiently(self.target.collect(entry.native, job))
-                await self._relay_log(entry)
-            return status
+            return await self._brought_back(entry, await entry.ended)
         except ServiceFailed as error:
             entry.settle(JobStatus(JobState.REFUSED, reason=str(error)))
             return await entry.ended
         finally:
-            del self._watched[job.id]
-            self.admission.leave(job)
+            submitting.cancel()
+            # Who attends to the job anew may have come before this one went.
+            if self._watched.get(job.id) is entry:
+                del self._watched[job.id]
+                self.admission.leave(job)
 
     async def cancel(self, folder: JobFolder) -> None:
         """End a job that nobody will attend to any more."""
@@ -137,7 +150,8 @@ class Watcher:
         """See to it that a job is submitted, once."""
         known = entry.folder.submission()
         if known is None:
-            if not await self._admitted(entry):
+            await self._admitted(entry)
+            if entry.ended.done():
                 return
         else:
             self.admission.take(entry.job)
@@ -147,52 +161,68 @@ class Watcher:
         entry.native = native
         entry.tell(f"target {self.target.name}: job {native}")
 
-    async def _admitted(self, entry: _Watched) -> bool:
-        """Wait for room, and for a hold to be released; False if the job was cancelled meanwhile."""
-        while (wish := entry.folder.wish()) in ("hold", "suspend"):
+    async def _admitted(self, entry: _Watched) -> None:
+        """Wait for a hold to be released, and for room; settle the job if it is cancelled meanwhile."""
+        while not entry.ended.done():
+            while (wish := entry.folder.wish()) in HOLDING:
+                if wish != entry.applied:
+                    entry.tell(f"target {self.target.name}: {wish}: not submitted until it is released")
+                entry.applied = wish
+                await asyncio.sleep(self.setting.poll_interval)
+            # A release of what was never submitted is nothing to the target.
             entry.applied = wish
-            await asyncio.sleep(self.setting.poll_interval)
-        if wish == "cancel":
-            entry.settle(JobStatus(JobState.CANCELLED, reason="cancelled before its submission"))
-            return False
-        if self.admission.waiting or self.admission.in_flight >= self.setting.max_in_flight:
-            entry.tell(f"target {self.target.name}: waiting for room ({self.admission.in_flight} in flight)")
-        await self.admission.enter(entry.job)
-        return True
+            if self.admission.waiting or self.admission.in_flight >= self.setting.max_in_flight:
+                room = f"waiting for room ({self.admission.in_flight} in flight)"
+                entry.tell(f"target {self.target.name}: {room}")
+            self._cancel_unsubmitted(entry)
+            if entry.ended.done():
+                return
+            await self.admission.enter(entry.job)
+            self._cancel_unsubmitted(entry)
+            if entry.folder.wish() not in HOLDING:
+                return
+            self.admission.leave(entry.job)
 
-    async def _submit(self, entry: _Watched, *, perhaps: bool) -> str:
+    async def _submit(self, entry: _Watched, *, perhaps: bool, lost: str | None = None) -> str:
         """Submit, and again until it is known to have succeeded.
 
         Args:
             perhaps: Whether the job may have been submitted by somebody who did not live to say so.
+            lost: A native id that leads nowhere.
         """
         while True:
-            await self.breaker.passage()
             try:
-                native = (await self.target.find([entry.job])).get(entry.job.id) if perhaps else None
-                if native is None:
-                    entry.folder.write_submission(SUBMITTING)
-                    perhaps = True
-                    entry.submissions += 1
-                    native = await self.target.submit(entry.job)
+                async with self.breaker.passage():
+                    native = (await self.target.find([entry.job])).get(entry.job.id) if perhaps else None
+                    if native is None or native == lost:
+                        entry.folder.write_submission(SUBMITTING)
+                        perhaps = True
+                        entry.submissions += 1
+                        native = await self.target.submit(entry.job)
+                    entry.folder.write_submission(SUBMITTED, native)
+                    return native
             except TargetUnreachable as error:
-                self._failed(error)
-            except ServiceFailed:
-                self.breaker.succeeded()
-                raise
-            else:
-                entry.folder.write_submission(SUBMITTED, native)
-                self.breaker.succeeded()
-                return native
+                self._warn(error)
 
-    async def _patiently(self, call: Coroutine[Any, Any, None]) -> None:
-        try:
-            await call
-        except TargetUnreachable as error:
-            self._failed(error)
+    async def _brought_back(self, entry: _Watched, status: JobStatus) -> JobStatus:
+        """Have the target bring what an ended job wrote; return the status that stands then."""
+        native = entry.native
+        while native is not None:
+            try:
+                async with self.breaker.passage():
+                    await self.target.collect(native, entry.job)
+                await self._relay_log(entry, ended=True)
+                break
+            except TargetUnreachable as error:
+                self._warn(error)
+            except ServiceFailed as error:
+                reason = f"what it wrote could not be brought back: {error}"
+                status = replace(status, state=JobState.LOST, reason=reason)
+                entry.folder.write_status(status)
+                break
+        return status
 
-    def _failed(self, error: TargetUnreachable) -> None:
-        self.breaker.failed(error)
+    def _warn(self, error: BaseException) -> None:
         log.warning("target %s: %s (%s)", self.target.name, error, self.breaker.state)
 
     # -- polling -------------------------------------------------------------------------------
@@ -203,31 +233,37 @@ class Watcher:
 
     async def _watch(self) -> None:
         while self._watched:
+            # Who wakes this while it looks wants another look.
+            self._wake.clear()
+            for entry in list(self._watched.values()):
+                self._cancel_unsubmitted(entry)
             try:
                 await self._look()
             except TargetUnreachable as error:
-                self._failed(error)
+                self._warn(error)
             except Exception:
                 # One target's fault must not end the watch over all its jobs.
                 log.exception("target %s: watching failed; going on", self.target.name)
             self._publish()
             with contextlib.suppress(TimeoutError):
-                self._wake.clear()
                 await asyncio.wait_for(self._wake.wait(), self.setting.poll_interval)
                 # A burst of new jobs is one look, not many.
                 await asyncio.sleep(min(1.0, self.setting.poll_interval / 4))
         self._publish()
 
+    def _cancel_unsubmitted(self, entry: _Watched) -> None:
+        if entry.native is None and entry.folder.wish() == "cancel" and not entry.folder.submission():
+            entry.settle(JobStatus(JobState.CANCELLED, reason="cancelled before its submission"))
+
     async def _look(self) -> None:
         """Ask the target about all jobs at once, and pass on what people want."""
         natives = {e.native: e for e in self._watched.values() if e.native is not None}
-        if not natives:
+        if not natives or not self.breaker.free:
             return
-        await self.breaker.passage()
-        for native, entry in natives.items():
-            await self._apply_wish(native, entry)
-        found = await self.target.poll({native: e.job for native, e in natives.items()})
-        self.breaker.succeeded()
+        async with self.breaker.passage():
+            for native, entry in natives.items():
+                await self._apply_wish(native, entry)
+            found = await self.target.poll({native: e.job for native, e in natives.items()})
         for native, entry in natives.items():
             status = found.get(native, JobStatus(JobState.UNKNOWN, reason="the target says nothing of it"))
             await self._note(entry, status)
@@ -242,40 +278,45 @@ class Watcher:
             await self._relay_log(entry)
         if status.state is JobState.LOST:
             await self._lost(entry, status)
-        elif status.state.final or (entry.folder.path / "exit.json").exists():
+        elif status.state.final or entry.has_said:
             self._over(entry, status)
 
     def _over(self, entry: _Watched, status: JobStatus) -> None:
         """Settle a job when both its own shell and the target say that it has ended, or one has waited."""
         now = time.monotonic()
         entry.over_since = entry.over_since or now
+        waited, said = now - entry.over_since, entry.has_said
         patience = min(EXIT_GRACE, 3 * self.setting.poll_interval)
-        said = (entry.folder.path / "exit.json").exists()
-        if said and (status.state.final or now - entry.over_since >= patience):
-            entry.settle(replace(status, state=JobState.ENDED) if not status.state.final else status)
-            return
-        if said or now - entry.over_since < EXIT_GRACE:
+        if said and (status.state.final or waited >= patience):
+            entry.settle(status if status.state.final else replace(status, state=JobState.ENDED))
+        elif not self.target.shared:
+            # What its shell said is not here before the target has brought it.
+            entry.settle(status)
+        elif said or waited < EXIT_GRACE:
             self._soon()
-            return
-        other = str((entry.folder.started() or {}).get("native") or "")
-        if other and entry.native and other not in entry.native:
+        elif other := _another(entry):
             # Submitted twice: the one that came first runs, ours found it started.
             entry.tell(f"target {self.target.name}: job {other} runs it")
             entry.folder.write_submission(SUBMITTED, other)
             entry.native, entry.over_since = other, None
-            return
-        entry.settle(status)
+        elif entry.applied == "cancel":
+            entry.settle(replace(status, state=JobState.CANCELLED))
+        else:
+            entry.settle(status)
 
     async def _lost(self, entry: _Watched, status: JobStatus) -> None:
         """Submit again what never started; what had started has failed."""
-        if (entry.folder.path / "exit.json").exists():
+        if entry.has_said:
             self._over(entry, replace(status, state=JobState.ENDED))
-        elif entry.folder.started() or entry.submissions >= SUBMISSIONS:
+        elif entry.folder.started() or entry.submissions >= SUBMISSIONS or entry.applied == "cancel":
             self._over(entry, status)
         else:
             entry.tell(f"target {self.target.name} does not know the job any more: submitting it again")
-            entry.native = entry.status = None
-            entry.native = await self._submit(entry, perhaps=True)
+            lost, entry.native, entry.status = entry.native, None, None
+            try:
+                entry.native = await self._submit(entry, perhaps=True, lost=lost)
+            except ServiceFailed as error:
+                entry.settle(JobStatus(JobState.REFUSED, reason=str(error)))
 
     def _soon(self) -> None:
         asyncio.get_running_loop().call_later(min(1.0, self.setting.poll_interval), self._wake.set)
@@ -298,16 +339,31 @@ class Watcher:
             raise
         except ServiceFailed as error:
             entry.tell(str(error))
+        except Exception as error:
+            # One job's wish must not keep the others from being looked at.
+            log.exception("target %s: %s of %s failed", self.target.name, wish, entry.job.name)
+            entry.tell(f"target {self.target.name}: {wish} failed: {error}")
         entry.applied = wish
 
-    async def _relay_log(self, entry: _Watched) -> None:
-        """Copy what the job has written since the last look to the task's log."""
+    async def _relay_log(self, entry: _Watched, *, ended: bool = False) -> None:
+        """Copy what the job has written since the last look to the task's log, line by line."""
+        try:
+            await self._relay(entry, ended=ended)
+        except ServiceFailed as error:
+            log.warning("target %s: the log of %s: %s", self.target.name, entry.job.name, error)
+
+    async def _relay(self, entry: _Watched, *, ended: bool) -> None:
         if entry.native is None or entry.log_offset >= MAX_LOG:
             return
         if self.target.shared and _size(entry.job) <= entry.log_offset:
             return
         while chunk := await self.target.logs(entry.native, entry.job, entry.log_offset):
-            whole = chunk if len(chunk) < LOG_CHUNK else chunk[: chunk.rfind(b"\n") + 1] or chunk
+            # A line that is not complete is left for the next look, unless it is very long or the last.
+            whole = chunk[: chunk.rfind(b"\n") + 1]
+            if not whole and (ended or len(chunk) >= LOG_CHUNK):
+                whole = chunk
+            if not whole:
+                break
             entry.log_offset += len(whole)
             for line in whole.decode(errors="replace").splitlines():
                 entry.tell(line)
@@ -333,6 +389,13 @@ class Watcher:
             if e.status is None or e.status.state in (JobState.QUEUED, JobState.UNKNOWN)
         ]
         return min(since) if since else None
+
+
+def _another(entry: _Watched) -> str:
+    """Return the native id that a job started under if it is another than the one that is watched."""
+    other = str((entry.folder.started() or {}).get("native") or "")
+    known = set(_WORD.findall(entry.native or ""))
+    return "" if known & set(_WORD.findall(other)[:1]) else other
 
 
 def _sentence(name: str, status: JobStatus) -> str:
