@@ -53,7 +53,7 @@ class ToilTarget(Target):
         parallel = _whole("parallel", given.pop("parallel", 4))
         timeout = _whole("command_timeout", given.pop("command_timeout", 60))
         variables = environment(given.pop("environment", None) or {})
-        kind = _dialect(system)
+        kind = dialect_class(system)
         try:
             Wish.parse(given, kind.refused)
         except SettingInvalid as error:
@@ -183,7 +183,12 @@ class ToilTarget(Target):
         return JobStatus(JobState.LOST, reason=f"unknown to the batch system for {LOST_AFTER:.0f} s")
 
 
-def _dialect(system: Any) -> type[Dialect]:
+def dialect_class(system: Any) -> type[Dialect]:
+    """Return how a batch system is spoken to.
+
+    Raises:
+        SettingInvalid: If there is none of that name.
+    """
     if system in SYSTEMS:
         module, name = SYSTEMS[system]
         loaded = import_module(f"chronos_plugin.execution.targets.batch.{module}")
@@ -202,4 +207,4 @@ def _whole(name: str, value: Any) -> int:
     return value
 
 
-__all__ = ["KNOWN", "SYSTEMS", "ToilTarget"]
+__all__ = ["KNOWN", "SYSTEMS", "ToilTarget", "dialect_class"]

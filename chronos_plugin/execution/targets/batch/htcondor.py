@@ -63,7 +63,7 @@ class HTCondor(Dialect):
             raise ValueError("HTCondor has neither queues, projects nor qos: leave the options out")
         asked = job.resources
         # The log is written by the job itself: HTCondor would bring it only at the end.
-        command = f"exec {shlex.join(job.command)} >{shlex.quote(str(job.log))} 2>&1"
+        command = f"exec {shlex.join(job.command)} >>{shlex.quote(str(job.log))} 2>&1"
         boss = Boss("/dev/null", SimpleNamespace())
         description = worker(_batch_system(), boss).prepareSubmission(
             cpu=asked.cores,

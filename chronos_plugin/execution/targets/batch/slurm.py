@@ -36,7 +36,7 @@ class Slurm(Dialect):
 
     system = "slurm"
     refused = Refused.of(
-        "--wrap --job-name -J --output -o --error -e --comment --chdir -D --array -a --wait -W "
+        "--wrap --job-name -J --output -o --open-mode --error -e --comment --chdir -D --array -a --wait -W "
         "--requeue --no-requeue --parsable --hold -H --dependency -d --test-only --export "
         "--export-file --signal --account -A --partition -p --qos -q --time -t --uid --gid "
         "--get-user-env",
@@ -235,7 +235,7 @@ def _native(job: Job | None, wish: Wish) -> list[str]:
     line += [f"--wckey={wish.project}"] if wish.project else []
     if job is not None:
         # A requeued job would start in the folder of a try that has begun; another try gets its own.
-        line += ["--no-requeue", "--chdir=/", f"--comment={job.name}"]
+        line += ["--no-requeue", "--open-mode=append", "--chdir=/", f"--comment={job.name}"]
     return [*line, *wish.native]
 
 

@@ -92,7 +92,7 @@ class Torque(Dialect):
         line += ["-j", "oe", "-o", "/dev/null", "-r", "n", "-v", f"CHRONOS_JOB={job.id}"]
         line += self._options(wish, wish.limit(asked.time_limit))
         # Not by -o: PBS writes that file at the end of the job, and reads a colon in it as the end of a host.
-        script = f"exec {shlex.join(job.command)} >{shlex.quote(str(job.log))} 2>&1\n"
+        script = f"exec {shlex.join(job.command)} >>{shlex.quote(str(job.log))} 2>&1\n"
         return Submission([*line, *wish.native], script)
 
     def native_id(self, answer: Answer) -> str:
