@@ -9,6 +9,7 @@
         alive               touched while the leader lives
         messages-N          Toil's message bus of start N
         leader-N.log        what Toil said in start N
+        jobs.json           what became of each inner job, with its logs
         outputs-N.json      the output object
         exit-N.json         exit status of start N
         job-store/          Toil's own; a later start resumes from it
@@ -29,8 +30,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,14 @@ from chronos_plugin.execution.delegation.request import (
     messages_file,
 )
 from chronos_plugin.execution.process import signal_group
-from chronos_plugin.execution.store import read_json
+from chronos_plugin.execution.store import read_json, write_json
 from chronos_plugin.execution.targets.batch.commands import Commands
 from chronos_plugin.execution.targets.toil import SYSTEMS, dialect_class
 
 log = logging.getLogger("chronos.toil")
+
+JOBS_FILE = "jobs.json"
+"""In a delegation's folder: what became of each inner job, by Toil's id."""
 
 OnChange = Callable[[InnerJob], None]
 """Told of each change of an inner job."""
@@ -120,7 +124,9 @@ class Leader:
         while True:
             over = self._over()
             self._relay(tell)
-            for job in self._bus.read() if self._bus else []:
+            changed = self._bus.read() if self._bus else []
+            self._record(changed)
+            for job in changed:
                 on_change(job)
             if over:
                 return self._outputs()
@@ -223,6 +229,17 @@ class Leader:
     def _finished_well(self) -> bool:
         ended = read_json(self.delegation.folder / f"exit-{self.attempt}.json")
         return ended is not None and ended["code"] == 0 and self._read_outputs() is not None
+
+    def _record(self, changed: Sequence[InnerJob]) -> None:
+        """Keep what is known of the inner jobs of all starts."""
+        if not changed:
+            return
+        file = self.delegation.folder / JOBS_FILE
+        known = read_json(file) or {}
+        for job in changed:
+            logs = [str(path) for path in job.logs(self.delegation.logs)] if job.state.ended else []
+            known[job.id] = {**asdict(job), "start": self.attempt, "tool": job.is_tool, "logs": logs}
+        write_json(file, known)
 
     # -- what it says --------------------------------------------------------------------------
 

@@ -171,6 +171,8 @@ def leader_environment(options: ToilOptions) -> dict[str, str]:
     """Return the variables of Toil's leader. Toil hands them on to every job: no others may be there."""
     variables = {name: value for name, value in os.environ.items() if name in PASSED_ON}
     variables["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), variables.get("PATH", os.defpath)])
+    # With it, Toil calls its worker by the path that it has here, and not by what the nodes' shells find.
+    variables["TOIL_CHECK_ENV"] = "True"
     variables.update(options.variables)
     wish = options.wish
     native = _native(options)
