@@ -49,7 +49,8 @@ def run(*, steps: int = 500, waiting: int = 1000, seconds: int = 60) -> dict[str
     """
     _start_slurm()
     with tempfile.TemporaryDirectory(prefix="chronos-bench-") as folder:
-        handed = asyncio.run(_hand_over(Path(folder) / "run", steps))
+        (Path(folder) / "document.cwl").write_text(_DOCUMENT)
+        handed = asyncio.run(_hand_over(Path(folder), steps))
         watched = asyncio.run(_watch(Path(folder) / "queue", waiting, seconds))
     return {**handed, **watched, "goal": "own_ms_per_step <= 20, watching_share <= 0.05"}
 
@@ -63,8 +64,6 @@ async def _hand_over(folder: Path, steps: int) -> dict[str, Any]:
     from chronos_plugin.execution.targets import registry
     from chronos_plugin.execution.targets.watcher import Watcher
 
-    folder.mkdir(parents=True)
-    (folder / "document.cwl").write_text(_DOCUMENT)
     document = compile_file(folder / "document.cwl", cache_root=folder / "cache")
     run_ = Run(
         document,
@@ -81,7 +80,9 @@ async def _hand_over(folder: Path, steps: int) -> dict[str, Any]:
     # What is imported once in a process is not a step's.
     tasks.prepare_step(run_, keys[0], setting, placement, "bench.warm")
     clock = _Clock()
-    folders = [tasks.prepare_step(run_, key, setting, placement, f"bench.one[{i}]") for i, key in enumerate(keys)]
+    folders = [
+        tasks.prepare_step(run_, key, setting, placement, f"bench.one[{i}]") for i, key in enumerate(keys)
+    ]
     prepared = clock.lap()
     jobs = [found for found in folders if not isinstance(found, dict)]
     began = time.monotonic()
@@ -124,7 +125,9 @@ async def _watch(folder: Path, waiting: int, seconds: int) -> dict[str, Any]:
             job = Job(f"bench-{os.getpid()}-{number}", f"bench.{number}", place, Resources(ram=50))
             JobFolder(place).write_job(job, setting.name, "exit 0\n", {})
             attending.append(asyncio.create_task(watcher.attend(JobFolder(place))))
-        while any((JobFolder(folder / str(n)).status() is None) for n in range(waiting)):
+        for _ in range(waiting):
+            if all(JobFolder(folder / str(n)).status() is not None for n in range(waiting)):
+                break
             await asyncio.sleep(1)
         clock = _Clock()
         await asyncio.sleep(seconds)

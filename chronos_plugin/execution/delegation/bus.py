@@ -9,6 +9,7 @@ otherwise, are skipped.
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from pathlib import Path
 
 _INSTANCE = re.compile(r"kind-(?P<kind>[^/]+)/")
 _BLANK_ID = re.compile(r"\._:[0-9a-f-]{36}")
+_ESCAPE = re.compile(r"\\(?:(?P<letter>[tnr\\])|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 _PREFIX = "toil.bus."
 _READ = 1 << 20
 
@@ -136,7 +138,7 @@ class BusReader:
     # -- messages: fields as in toil.bus ---------------------------------------------------------
 
     def _issued(self, fields: Sequence[str]) -> None:
-        if len(fields) < 3 or not fields[2].isdigit():
+        if len(fields) < 3 or not fields[2].isdecimal():
             return
         raw, job_id, number = fields[0], fields[1], int(fields[2])
         known = self.jobs.get(job_id)
@@ -155,7 +157,7 @@ class BusReader:
         )
 
     def _named(self, fields: Sequence[str]) -> None:
-        if len(fields) < 3 or not fields[0].isdigit():
+        if len(fields) < 3 or not fields[0].isdecimal():
             return
         number, native, system = int(fields[0]), fields[1], fields[2]
         job = self.jobs.get(self._numbers.get(number, ""))
@@ -201,10 +203,15 @@ def _kind(job_id: str) -> str:
 
 
 def _decode(part: bytes) -> str:
-    try:
-        return part.decode("unicode_escape")
-    except UnicodeDecodeError:
-        return part.decode(errors="replace")
+    """Undo ``str.encode("unicode_escape")``; what is no escape of its kind stays as it is."""
+    return _ESCAPE.sub(_unescaped, part.decode("ascii", errors="replace"))
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if match["letter"]:
+        return {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}[match["letter"]]
+    code = int(match[0][2:], 16)
+    return chr(code) if code <= sys.maxunicode else match[0]
 
 
 def _integer(text: str) -> int | None:

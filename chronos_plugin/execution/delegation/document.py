@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chronos_plugin.compiler.naming import short_name
 from chronos_plugin.cwl import library
-from chronos_plugin.errors import CwlInvalid, CwlUnsupported, SourceLocation
+from chronos_plugin.errors import CwlInvalid, SourceLocation
 from chronos_plugin.execution.store import write_json
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ def process_document(document: Path, step: tuple[str, ...], fragment: str | None
 
     Raises:
         CwlInvalid: If the document cannot be loaded or has no such step.
-        CwlUnsupported: If documents of several CWL versions would have to stand in one.
     """
     whole = document.as_uri() + (f"#{fragment}" if fragment else "")
     if not step:
@@ -62,34 +61,27 @@ def _process_of(whole: str, document: Path, step: tuple[str, ...]) -> Process:
 
 def _standalone(process: Process, name: str) -> dict[str, Any]:
     """Return a process as a document of its own, with the requirements and hints in force around it."""
-    version = str(process.metadata.get("cwlVersion", "v1.2"))
-    value: dict[str, Any] = _embedded(_plain(process.tool), name, version)
+    value: dict[str, Any] = _named(_plain(process.tool), name)
     # Later ones win over earlier ones of the same class, and the last are the process's own.
     value["requirements"] = list({r["class"]: r for r in _plain(process.requirements)}.values())
     value["hints"] = list({h["class"]: h for h in _plain(process.hints)}.values())
-    value["cwlVersion"] = version
+    value["cwlVersion"] = process.metadata.get("cwlVersion", "v1.2")
     for key in ("$namespaces", "$schemas"):
         if key in process.metadata:
             value[key] = _plain(process.metadata[key])
     return value
 
 
-def _embedded(process: dict[str, Any], name: str, version: str) -> dict[str, Any]:
-    """Return a process as it may stand inside a document of ``version``, and of its steps the same.
+def _named(process: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a process in which each one without an id has the name of its step: Toil names jobs by it.
 
-    A process without an id gets the name of its step: Toil names its jobs by it.
+    Processes in files of their own stay references; Toil reads them in their own version of CWL.
     """
-    own = process.pop("cwlVersion", version)
-    if own != version:
-        raise CwlUnsupported(
-            f"{process.get('id')} is written in CWL {own}, the workflow around it in {version}: "
-            "a subworkflow of several versions cannot be delegated; delegate the whole workflow"
-        )
     if str(process.get("id", "_:")).startswith("_:"):
         process["id"] = name
     for step in process.get("steps", []):
         if isinstance(step.get("run"), dict):
-            step["run"] = _embedded(step["run"], short_name(step["id"]), version)
+            step["run"] = _named(step["run"], short_name(step["id"]))
     return process
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import subprocess
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from chronos_plugin.errors import TargetRefused
 from chronos_plugin.execution.targets.base import Job, JobState, JobStatus, Resources
 from chronos_plugin.execution.targets.batch.commands import Answer
+from chronos_plugin.execution.targets.batch.dialect import system_name
 from chronos_plugin.execution.targets.toil import ToilTarget
 
 pytestmark = pytest.mark.slurm
@@ -23,17 +25,23 @@ Make = Callable[..., Job]
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
+def make(tmp_path: Path) -> Iterator[Make]:
     """Make a job of a script; its folder's name has what Slurm would replace in names."""
+    made: list[Job] = []
 
     def job(script: str, options: Mapping[str, Any] | None = None, **resources: Any) -> Job:
         job_id = f"chronos-{uuid.uuid4().hex[:20]}"
         folder = tmp_path / "a%3Ab:c+d %j" / job_id
         folder.mkdir(parents=True)
         (folder / "job.sh").write_text(script)
-        return Job(job_id, "swot.step [1]", folder, Resources(**{"ram": 50, **resources}), options or {})
+        made.append(
+            Job(job_id, "swot.step [1]", folder, Resources(**{"ram": 50, **resources}), options or {})
+        )
+        return made[-1]
 
-    return job
+    yield job
+    for each in made:
+        subprocess.run(["scancel", "--me", f"--name={system_name(each)}"], check=False, timeout=30)
 
 
 @asynccontextmanager
@@ -233,7 +241,12 @@ def test_a_job_is_found_by_another_process_in_queue_and_in_the_accounting(make: 
                 return Answer(0, "", "") if line[0] == "squeue" else await original(line, **how)
 
             commands.run = forgetful  # type: ignore[method-assign]
-            assert set((await second.find([job, other, never])).values()) == set(natives)
+            late: Mapping[str, str] = {}
+            # slurmdbd writes with a delay of about a second.
+            for _ in range(40):
+                late = late or await second.find([job, other, never])
+                await asyncio.sleep(0 if late else 0.5)
+            assert set(late.values()) == set(natives)
 
     asyncio.run(scenario())
 

@@ -105,7 +105,7 @@ class Lsf(Dialect):
         names = [row[0] for row in rows]
         if wish.queue and wish.queue not in names:
             return TargetReport(False, f"there is no queue {wish.queue}", {"queues": names})
-        counted = [[int(cell) for cell in row[1:]] for row in rows if row[1].isdigit() and row[2].isdigit()]
+        counted = [[int(cell) for cell in row[1:]] for row in rows if "".join(row[1:]).isdecimal()]
         waiting, running = (sum(column) for column in zip(*counted, strict=True)) if counted else (None, None)
         return TargetReport(
             True, f"{version} answers", {"version": version, "queues": names}, waiting, running
@@ -153,7 +153,7 @@ def status(record: Mapping[str, Any]) -> JobStatus:
 def _exit_code(word: str, code: str) -> int | None:
     if word == "DONE":
         return 0
-    if not code.isdigit() or word != "EXIT":
+    if not code.isdecimal() or word != "EXIT":
         return None
     return 128 - int(code) if int(code) > 128 else int(code)
 

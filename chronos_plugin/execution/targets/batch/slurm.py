@@ -128,7 +128,7 @@ class Slurm(Dialect):
         since = int(min(_age(job) for job in missing)) - 3600
         start = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(since))
         for part in chunks([system_name(job) for job in missing], 200):
-            names = ["--name", ",".join(part), "--starttime", start]
+            names = ["--name", ",".join(part), "--starttime", start, "--endtime", "now+1hour"]
             columns = ["--format", f"JobIDRaw,JobName%{max(map(len, part))}"]
             out = await self.ask(["sacct", "--noheader", "--parsable2", "--allocations", *names, *columns])
             _take_names(out, ids, found)
@@ -242,7 +242,7 @@ def _native(job: Job | None, wish: Wish) -> list[str]:
 def _take_names(text: str, ids: Mapping[str, str], found: dict[str, str]) -> None:
     for line in text.splitlines():
         native, _, name = line.partition("|")
-        if name in ids and native.isdigit():
+        if name in ids and native.isdecimal():
             # Later submissions have higher numbers; the last one counts.
             found[ids[name]] = native
 

@@ -72,7 +72,7 @@ def accounting(text: str) -> dict[str, JobStatus]:
         native, _, step = fields[0].partition(".")
         if step:
             memory[native] = max(memory.get(native, 0), size(fields[9]) or 0)
-        elif native.isdigit():
+        elif native.isdecimal():
             found[native] = _accounted(fields)
     return {native: _with_memory(status, memory.get(native)) for native, status in found.items()}
 
@@ -84,7 +84,7 @@ def partitions(text: str) -> list[Partition]:
         fields = line.split("|")
         if len(fields) == 6:
             name, gres, limit, priority, cpus, memory = fields
-            urgent = int(priority) if priority.isdigit() else 1 << 31
+            urgent = int(priority) if priority.isdecimal() else 1 << 31
             found.append(
                 Partition(name.rstrip("*"), "gpu" in gres, duration(limit) or math.inf, urgent, cpus, memory)
             )
@@ -115,9 +115,9 @@ def size(text: str) -> int | None:
 def exit_code(text: str) -> int | None:
     """Return the exit code of ``CODE:SIGNAL``; negative for a signal."""
     code, _, signal = text.partition(":")
-    if not code.isdigit():
+    if not code.isdecimal():
         return None
-    return -int(signal) if signal.isdigit() and int(signal) else int(code)
+    return -int(signal) if signal.isdecimal() and int(signal) else int(code)
 
 
 def _accounted(fields: list[str]) -> JobStatus:
@@ -126,7 +126,7 @@ def _accounted(fields: list[str]) -> JobStatus:
     if not status.state.final:
         return status
     cpu_seconds = duration(cpu)
-    wall = float(elapsed) if elapsed.isdigit() else None
+    wall = float(elapsed) if elapsed.isdecimal() else None
     ran = status.started_at is not None
     exited = exit_code(code) if ran else None
     return JobStatus(
@@ -147,7 +147,7 @@ def _accounted(fields: list[str]) -> JobStatus:
 def _status(words: str, reason: str, node: str, times: tuple[str, str, str]) -> JobStatus:
     # "CANCELLED by 1000": who did it is worth keeping.
     word = words.partition(" ")[0].rstrip("+")
-    queued, started, ended = (float(text) if text.isdigit() else None for text in times)
+    queued, started, ended = (float(text) if text.isdecimal() else None for text in times)
     state = _state(word, reason)
     if state in (JobState.QUEUED, JobState.HELD):
         # For a waiting job Slurm prints when it expects to start it.

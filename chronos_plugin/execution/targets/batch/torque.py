@@ -98,7 +98,7 @@ class Torque(Dialect):
     def native_id(self, answer: Answer) -> str:
         """Return the number and the server, as ``qsub`` prints them."""
         native = answer.out.split()[-1]
-        if not native[0].isdigit():
+        if not native[0].isdecimal():
             raise ValueError(native)
         return native
 
@@ -231,7 +231,7 @@ def _short_name(job: Job) -> str:
 
 def _time(text: str) -> float | None:
     try:
-        return float(text) if text.isdigit() else time.mktime(time.strptime(text, "%a %b %d %H:%M:%S %Y"))
+        return float(text) if text.isdecimal() else time.mktime(time.strptime(text, "%a %b %d %H:%M:%S %Y"))
     except ValueError:
         return None
 
