@@ -6,6 +6,8 @@ import argparse
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
+from chronos_plugin.cli import data
+
 _FILE = Arg(("file",), metavar="FILE", help="CWL document, or document#process")
 _JSON = Arg(("--json",), help="print JSON", action="store_true")
 _SERVER = Arg(
@@ -21,7 +23,7 @@ def get_commands() -> list[CLICommand]:
         GroupCommand(
             name="chronos",
             help="Compile, check, deploy and run CWL documents",
-            subcommands=[*_document_commands(), *_run_commands()],
+            subcommands=[*_document_commands(), *_run_commands(), *data.commands()],
         )
     ]
 

@@ -219,10 +219,10 @@ class Leader:
         return False
 
     def _over(self) -> bool:
-        if (self.delegation.folder / f"exit-{self.attempt}.json").exists():
-            return True
         if self._child is not None:
             return self._child.poll() is not None
+        if (self.delegation.folder / f"exit-{self.attempt}.json").exists():
+            return True
         known = read_json(self.delegation.folder / "leader.json") or {}
         return started(known.get("pid", 0)) != known.get("since")
 

@@ -149,7 +149,7 @@ def arguments(delegation: Delegation, process: str, attempt: int) -> list[str]:
         f"--writeMessages={messages_file(folder, attempt)}",
         f"--writeLogs={delegation.logs}",
         "--writeLogsFromAllJobs=True",
-        f"--batchLogsDir={folder / 'batch-logs'}",
+        *_batch_logs(options.system, folder / "batch-logs"),
         "--logColors=False",
         "--disableProgress",
         # Toil would report runs to a public service, if its user had agreed once.
@@ -188,6 +188,13 @@ def leader_environment(options: ToilOptions) -> dict[str, str]:
 def messages_file(folder: Path, attempt: int) -> Path:
     """Return where Toil writes its messages in a start; it empties the file first."""
     return folder / f"messages-{attempt}"
+
+
+def _batch_logs(system: str, folder: Path) -> list[str]:
+    # Both take what stands before a colon for a host. What the jobs say is in the other logs as well.
+    if system in ("grid_engine", "torque") and ":" in str(folder):
+        return ["--noStdOutErr"]
+    return [f"--batchLogsDir={folder}"]
 
 
 def _batch(options: ToilOptions) -> list[str]:
