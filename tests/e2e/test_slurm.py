@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -88,6 +89,10 @@ def run(airflow: Installation, dag_id: str, task_id: str, values: dict[str, Any]
     return airflow.api.result(dag_id, run_id, task_id)
 
 
+def contents(files: list[dict[str, Any]]) -> list[str]:
+    return [Path(unquote(urlsplit(file["location"]).path)).read_text() for file in files]
+
+
 def jobs(name: str) -> list[list[str]]:
     """Return partition and account of the jobs in the accounting whose name has ``name``."""
     line = [
@@ -103,7 +108,7 @@ def jobs(name: str) -> list[list[str]]:
 
 def test_scattered_steps_run_in_slurm(airflow: Installation) -> None:
     outputs = run(airflow, "in_slurm", "chronos.outputs", {"numbers": [3, 5, 7]})
-    texts = [Path(file["location"].removeprefix("file://")).read_text() for file in outputs["sums"]]
+    texts = contents(outputs["sums"])
     assert [text.split()[1] for text in texts] == ["3", "5", "7"]
     mine = jobs("in_slurm.one")
     assert [row[1:] for row in mine[-3:]] == [["short", "development", "COMPLETED"]] * 3
@@ -111,7 +116,7 @@ def test_scattered_steps_run_in_slurm(airflow: Installation) -> None:
 
 def test_a_delegated_workflow_runs_in_slurm(airflow: Installation) -> None:
     outputs = run(airflow, "delegated_to_slurm", "all", {})
-    texts = [Path(file["location"].removeprefix("file://")).read_text() for file in outputs["sums"]]
+    texts = contents(outputs["sums"])
     # Toil's workers are Slurm jobs, and the tools run inside them.
     assert [text.split()[1] for text in texts] == ["1", "2"]
     assert all(row[2] == "development" for row in jobs("in_slurm.cwl")[-2:])

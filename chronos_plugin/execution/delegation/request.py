@@ -191,8 +191,10 @@ def messages_file(folder: Path, attempt: int) -> Path:
 
 
 def _batch_logs(system: str, folder: Path) -> list[str]:
-    # Both take what stands before a colon for a host. What the jobs say is in the other logs as well.
-    if system in ("grid_engine", "torque") and ":" in str(folder):
+    # What these replace in names of files, or take for the end of a host's name, Toil does not protect.
+    special = {"grid_engine": ":$", "torque": ":$", "slurm": "%\\", "lsf": "%"}.get(system, "")
+    if set(special) & set(str(folder)):
+        # What jobs say is in the other logs as well.
         return ["--noStdOutErr"]
     return [f"--batchLogsDir={folder}"]
 

@@ -106,3 +106,21 @@ def test_requirements_go_with_the_input_object(tmp_path: Path) -> None:
     hint = {"class": "EnvVarRequirement", "envDef": []}
     work = Delegation(Path("/w.cwl"), tmp_path, {"a": 1}, requirements=(hint,))
     assert json.loads(work.write_inputs().read_text()) == {"a": 1, "cwl:requirements": [hint]}
+
+
+@pytest.mark.parametrize(
+    ("system", "name", "kept"),
+    [
+        ("slurm", "a:b", True),
+        ("slurm", "a%3A", False),
+        ("grid_engine", "a%3A", True),
+        ("grid_engine", "a:b", False),
+        ("single_machine", "a:%", True),
+    ],
+)
+def test_batch_systems_write_no_logs_to_names_that_they_would_change(
+    tmp_path: Path, system: str, name: str, kept: bool
+) -> None:
+    line = arguments(delegation(tmp_path / name, system=system), "file:///w.cwl", 1)
+    assert (f"--batchLogsDir={tmp_path / name / 'batch-logs'}" in line) is kept
+    assert ("--noStdOutErr" in line) is not kept

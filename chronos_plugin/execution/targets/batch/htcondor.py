@@ -76,8 +76,8 @@ class HTCondor(Dialect):
         )
         description["getenv"] = "False"
         description["log"] = str(job.folder / "condor.log")
-        # Toil takes ended jobs out of the queue itself; here they go to the history.
-        del description["leave_in_queue"]
+        # Toil takes ended jobs out of the queue itself; here they go to the history. (The line is left out
+        # of the text: to delete it from the object crashes the bindings.)
         lines = [line for line in str(description).splitlines() if "leave_in_queue" not in line]
         lines += [f'MY.ChronosJob = "{job.id}"', f"batch_name = {system_name(job)}", *_more(job, wish)]
         return Submission(["condor_submit", "-terse", *wish.native, "-"], "\n".join([*lines, "queue", ""]))
