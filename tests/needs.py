@@ -24,7 +24,19 @@ def _docker() -> str | None:
     return None
 
 
-_PROBES: dict[str, Callable[[], str | None]] = {"docker": _docker}
+def _slurm() -> str | None:
+    return None if _answers("scontrol", "ping") else "no Slurm answers (.ci/services/slurm.sh)"
+
+
+def _gridengine() -> str | None:
+    return None if _answers("qconf", "-sel") else "no Grid Engine answers (.ci/services/gridengine.sh)"
+
+
+_PROBES: dict[str, Callable[[], str | None]] = {
+    "docker": _docker,
+    "slurm": _slurm,
+    "gridengine": _gridengine,
+}
 MARKERS = tuple(_PROBES)
 
 

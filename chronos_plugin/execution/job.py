@@ -84,19 +84,20 @@ def _load(path: str) -> dict[str, Any]:
         value, folder = load_yaml(file.read_bytes(), path), file.parent
     if value is not None and not isinstance(value, dict):
         raise InputInvalid(f"{path}: an input object must be a YAML or JSON mapping of input names")
-    loaded = _absolute(value or {}, folder)
+    loaded = absolute(value or {}, folder)
     if _TOOL in loaded:
         loaded[_TOOL] = locate(str(loaded[_TOOL]), folder)
     namespaces = {**_namespaces(loaded)}
     return dict(_expanded(loaded, namespaces))
 
 
-def _absolute(value: Any, folder: Path) -> Any:
+def absolute(value: Any, folder: Path) -> Any:
+    """Return a value whose files have absolute locations: relative paths are taken from ``folder``."""
     if isinstance(value, list):
-        return [_absolute(v, folder) for v in value]
+        return [absolute(v, folder) for v in value]
     if not isinstance(value, dict):
         return value
-    result = {str(k): _absolute(v, folder) for k, v in value.items()}
+    result = {str(k): absolute(v, folder) for k, v in value.items()}
     if result.get("class") in ("File", "Directory"):
         path = result.pop("path", None)
         if path is not None:

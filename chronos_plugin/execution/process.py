@@ -123,12 +123,12 @@ class ToolProcesses:
 
     def _end(self, pids: list[int]) -> None:
         for pid in pids:
-            _signal_group(pid, signal.SIGTERM)
+            signal_group(pid, signal.SIGTERM)
         deadline = time.monotonic() + GRACE
         while time.monotonic() < deadline and any(_alive(pid) for pid in pids):
             time.sleep(0.05)
         for pid in pids:
-            _signal_group(pid, signal.SIGKILL)
+            signal_group(pid, signal.SIGKILL)
         self._end_containers()
 
     def _end_containers(self) -> None:
@@ -150,7 +150,8 @@ def _as_this_user(commands: list[str], engine: str) -> list[str]:
     return [word for word in commands if word != "--userns=keep-id"]
 
 
-def _signal_group(pid: int, number: int) -> None:
+def signal_group(pid: int, number: int) -> None:
+    """Send a signal to a process group; no error if it is gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 

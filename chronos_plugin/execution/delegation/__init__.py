@@ -1,0 +1,1 @@
+"""Whole workflows and subworkflows, given to ``toil-cwl-runner`` as one piece."""
