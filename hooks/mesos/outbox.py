@@ -1,0 +1,106 @@
+"""Sends the calls of one subscription: launches and the like in their order, acknowledgements beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from chronos_plugin.hooks.mesos.actions import Input, Launch, LaunchInDoubt, LaunchRefused, LaunchSent
+from chronos_plugin.hooks.mesos.calls import Call
+from chronos_plugin.hooks.mesos.client import CallRefused, MesosFailed, Subscription
+
+log = logging.getLogger("chronos.mesos")
+
+LOST = "the connection to the master was lost"
+_ACKNOWLEDGEMENT_PAUSES = (0.1, 0.5, 2.0)
+
+
+class Outbox:
+    """Calls that wait to be sent.
+
+    Args:
+        subscription: To which the calls belong.
+        told: Gets the result of each launch.
+        lost: Called when the master says that the subscription does not hold any more.
+        senders: Acknowledgements under way at a time.
+    """
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        *,
+        told: Callable[[Input], Awaitable[None]],
+        lost: Callable[[], None],
+        senders: int,
+    ) -> None:
+        self.master = subscription.master
+        self._subscription = subscription
+        self._told = told
+        self._lost = lost
+        self._orders: asyncio.Queue[Launch | Call] = asyncio.Queue()
+        self._acknowledgements: asyncio.Queue[Call] = asyncio.Queue()
+        self._sending: Launch | None = None
+        self._senders = [asyncio.create_task(self._send_orders())]
+        self._senders += [asyncio.create_task(self._send_acknowledgements()) for _ in range(senders)]
+
+    def put(self, call: Launch | Call) -> None:
+        """Let a call be sent."""
+        if isinstance(call, dict) and call["type"] == "ACKNOWLEDGE":
+            self._acknowledgements.put_nowait(call)
+        else:
+            self._orders.put_nowait(call)
+
+    async def close(self) -> None:
+        """Stop sending, and tell what this means for launches; Mesos sends again what was not acknowledged."""
+        for sender in self._senders:
+            sender.cancel()
+        await asyncio.gather(*self._senders, return_exceptions=True)
+        if self._sending is not None:
+            await self._told(LaunchInDoubt(self._sending.task_ids))
+        while not self._orders.empty():
+            call = self._orders.get_nowait()
+            if isinstance(call, Launch):
+                await self._told(LaunchRefused(call.task_ids, LOST))
+
+    async def _send_orders(self) -> None:
+        while True:
+            order = await self._orders.get()
+            if isinstance(order, Launch):
+                self._sending = order
+                await self._told(await self._launch(order))
+                self._sending = None
+            else:
+                with contextlib.suppress(MesosFailed):
+                    await self._call(order)
+
+    async def _launch(self, launch: Launch) -> Input:
+        try:
+            await self._call(launch.call)
+        except CallRefused as error:
+            return LaunchRefused(launch.task_ids, str(error))
+        except MesosFailed:
+            return LaunchInDoubt(launch.task_ids)
+        return LaunchSent(launch.task_ids)
+
+    async def _send_acknowledgements(self) -> None:
+        while True:
+            call = await self._acknowledgements.get()
+            for pause in (*_ACKNOWLEDGEMENT_PAUSES, None):
+                try:
+                    await self._call(call)
+                    break
+                except MesosFailed:
+                    # Mesos sends the update again, if this is of no avail.
+                    if pause is not None:
+                        await asyncio.sleep(pause)
+
+    async def _call(self, call: Call) -> None:
+        try:
+            await self._subscription.call(call)
+        except MesosFailed as error:
+            log.warning("%s: %s", call["type"], error)
+            if isinstance(error, CallRefused) and error.subscription_lost:
+                self._lost()
+            raise
