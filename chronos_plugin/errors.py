@@ -12,6 +12,7 @@
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
+        └── DatabaseNotReady      the CHRONOS database has not the tables of this version
 
 *Invalid*, *unsupported* and *failed* are never mixed: they need different people.
 """
@@ -114,3 +115,7 @@ class SettingInvalid(ChronosError):
 
 class ServiceFailed(ChronosError):
     """Raised when another system refused, did not answer, or answered nonsense."""
+
+
+class DatabaseNotReady(ServiceFailed):
+    """Raised when the CHRONOS database lacks migrations, or has those of a newer version."""
