@@ -12,13 +12,10 @@
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
-<<<<<<< HEAD
-        └── DatabaseNotReady      the CHRONOS database has not the tables of this version
-=======
+        ├── DatabaseNotReady      the CHRONOS database has not the tables of this version
         ├── TargetUnreachable     a target gives no answer now; asking again may help
         ├── TargetRefused         a target answers that it will not run this job
         └── TargetUnsupported     a target has no such ability (hold, suspend …)
->>>>>>> main
 
 *Invalid*, *unsupported* and *failed* are never mixed: they need different people.
 """
@@ -123,10 +120,10 @@ class ServiceFailed(ChronosError):
     """Raised when another system refused, did not answer, or answered nonsense."""
 
 
-<<<<<<< HEAD
 class DatabaseNotReady(ServiceFailed):
     """Raised when the CHRONOS database lacks migrations, or has those of a newer version."""
-=======
+
+
 class TargetUnreachable(ServiceFailed):
     """Raised when an execution target does not answer, or says that it cannot now."""
 
@@ -137,4 +134,3 @@ class TargetRefused(ServiceFailed):
 
 class TargetUnsupported(ServiceFailed):
     """Raised when an execution target is asked for something that it has no way to do."""
->>>>>>> main
