@@ -13,6 +13,7 @@
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
+        ├── DatabaseNotReady      the CHRONOS database has not the tables of this version
         ├── TargetUnreachable     a target gives no answer now; asking again may help
         ├── TargetRefused         a target answers that it will not run this job
         └── TargetUnsupported     a target has no such ability (hold, suspend …)
@@ -122,6 +123,10 @@ class SettingInvalid(ChronosError):
 
 class ServiceFailed(ChronosError):
     """Raised when another system refused, did not answer, or answered nonsense."""
+
+
+class DatabaseNotReady(ServiceFailed):
+    """Raised when the CHRONOS database lacks migrations, or has those of a newer version."""
 
 
 class TargetUnreachable(ServiceFailed):
