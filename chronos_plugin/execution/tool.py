@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from chronos_plugin.compiler.specification import Scope, Specification, Step
 from chronos_plugin.cwl import library
 from chronos_plugin.errors import CwlUnsupported, InputInvalid, StepFailed, StepFailedTemporarily
+from chronos_plugin.execution import symlinks
 from chronos_plugin.execution.process import ToolProcesses, redirect
 from chronos_plugin.execution.store import strip
 from chronos_plugin.execution.targets.base import Resources
@@ -251,6 +252,7 @@ def _run_to_end(
     for job in jobs:
         if job is None:
             raise StepFailed("the process cannot make any more progress")
+        symlinks.guard(job)
         how.run_job(job, runtime)
     if not final:
         raise StepFailed("the process ended without a result")
