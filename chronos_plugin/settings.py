@@ -185,6 +185,25 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "",
     },
+    "mesos_lease": {
+        "description": (
+            "Seconds after whose lapse another airflow chronos mesos agent takes over from one that has died."
+        ),
+        "type": "float",
+        "default": "15",
+    },
+    "mesos_doubt_timeout": {
+        "description": (
+            "Seconds for which a task may be TASK_UNREACHABLE or TASK_UNKNOWN before it is given up as lost."
+        ),
+        "type": "float",
+        "default": "3600",
+    },
+    "mesos_keep_days": {
+        "description": "Days for which the rows of ended Mesos tasks are kept.",
+        "type": "float",
+        "default": "30",
+    },
     "enable_dev": {
         "description": "Accept development versions of CWL (v1.3 with ``loop``).",
         "type": "boolean",
@@ -222,6 +241,9 @@ class Settings:
     keep_state_days: int = 0
     keep_outputs_days: int = 0
     preload: str = "auto"
+    mesos_lease: float = 15.0
+    mesos_doubt_timeout: float = 3600.0
+    mesos_keep_days: float = 30.0
     enable_dev: bool = True
     database: str = ""
     home: Path = Path("~/airflow")
@@ -291,6 +313,9 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         keep_state_days=_natural("keep_state_days", values),
         keep_outputs_days=_natural("keep_outputs_days", values),
         preload=_word("preload", values, PRELOAD_MODES),
+        mesos_lease=max(1.0, _number("mesos_lease", values, float)),
+        mesos_doubt_timeout=_number("mesos_doubt_timeout", values, float),
+        mesos_keep_days=_number("mesos_keep_days", values, float),
         enable_dev=_word("enable_dev", values, ("true", "false")) == "true",
         database=values["database"].strip().replace("{AIRFLOW_HOME}", str(home)),
         home=home,

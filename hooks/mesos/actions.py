@@ -57,9 +57,7 @@ class Tick:
     """Time passed."""
 
 
-Input = (
-    Event | Disconnected | TasksChanged | LaunchSent | LaunchRefused | LaunchInDoubt | Found | Tick
-)
+Input = Event | Disconnected | TasksChanged | LaunchSent | LaunchRefused | LaunchInDoubt | Found | Tick
 
 
 @dataclass(frozen=True)

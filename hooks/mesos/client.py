@@ -1,7 +1,7 @@
 """Connections to Mesos masters: the leader is found and followed, the event stream read, calls sent.
 
-The subscription holds a connection of its own; calls go over others. Nothing here decides anything: what an event
-means and when to come back is said elsewhere.
+The subscription holds a connection of its own; calls go over others. Nothing here decides anything: what an
+event means and when to come back is said elsewhere.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class Address:
         for master in self.masters:
             parts = urlsplit(master)
             if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise SettingInvalid(f"{master}: no address of a Mesos master; ZooKeeper addresses cannot be used")
+                raise SettingInvalid(
+                    f"{master}: no address of a Mesos master; ZooKeeper addresses cannot be used"
+                )
 
     def http(self) -> httpx.AsyncClient:
         """Return a client that logs in as this principal and follows no redirect by itself."""
@@ -156,7 +158,10 @@ class SchedulerClient:
 
     async def _post_to_leader(self, path: str, body: bytes) -> httpx.Response:
         """Return the answer of the master that leads, not read yet; it is remembered as the leader."""
-        candidates = [*([self.leader] if self.leader else []), *(m for m in self._masters if m != self.leader)]
+        candidates = [
+            *([self.leader] if self.leader else []),
+            *(m for m in self._masters if m != self.leader),
+        ]
         troubles = []
         for master in candidates:
             try:
@@ -291,7 +296,7 @@ def base_urls(hosts: str, port: int | None, scheme: str) -> tuple[str, ...]:
         if "://" in host:
             found.append(host.rstrip("/"))
         else:
-            bare = host.startswith("[") and host.endswith("]") or ":" not in host
+            bare = (host.startswith("[") and host.endswith("]")) or ":" not in host
             found.append(f"{scheme}://{host}:{port or 5050}" if bare else f"{scheme}://{host}")
     return tuple(dict.fromkeys(found))
 

@@ -109,7 +109,8 @@ def _seconds(conn_id: str, extra: Mapping[str, Any]) -> float:
         raise SettingInvalid(f"connection {conn_id}: failover_timeout {value!r}: write seconds") from error
     if seconds < 60:
         raise SettingInvalid(
-            f"connection {conn_id}: failover_timeout {seconds:g}: with less than 60 s a restart would cost all tasks"
+            f"connection {conn_id}: failover_timeout {seconds:g}: "
+            "with less than 60 s a restart would cost all tasks"
         )
     return seconds
 

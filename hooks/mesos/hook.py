@@ -69,7 +69,7 @@ def queue_of(mesos_conn_id: str) -> TaskQueue:
 async def check(address: Address) -> str:
     """Return a sentence about the leading master; it lets the principal in.
 
-    A call without a subscription is asked for: a master that would take it answers that the stream id is missing.
+    A call without a subscription is sent: a master that would take it answers that the stream id is missing.
 
     Raises:
         MesosFailed: If no master leads, or it refuses.

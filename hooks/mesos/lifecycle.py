@@ -38,7 +38,7 @@ def launched(task: Task, agent_id: str, hostname: str, agent_url: str, master_id
 
 
 def requeued(task: Task, why: str, now: float) -> Task:
-    """Return the task after a launch that ran nothing: in the queue, or ended where it is not wanted any more."""
+    """Return the task after a launch that ran nothing: queued, or ended if it is not wanted any more."""
     if task.wish is Wish.CANCEL:
         return ended_here(task, TaskState.KILLED, "cancelled before it was launched", now)
     if task.launches >= MAX_LAUNCHES:

@@ -152,9 +152,7 @@ class Ignored:
     why: str = ""
 
 
-Event = (
-    Subscribed | Heartbeat | Offers | Rescind | InverseOffers | Update | Failure | ErrorEvent | Ignored
-)
+Event = Subscribed | Heartbeat | Offers | Rescind | InverseOffers | Update | Failure | ErrorEvent | Ignored
 
 
 class EventInvalid(ServiceFailed):

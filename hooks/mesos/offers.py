@@ -1,7 +1,7 @@
 """Matching offers to tasks: a pure function.
 
-Mesos offers what an agent has free in several pieces. They are gathered by agent, and tasks are cut from them in
-the order of the queue; a task that fits nowhere does not keep smaller ones behind it from starting.
+Mesos offers what an agent has free in several pieces. They are gathered by agent, and tasks are cut from them
+in the order of the queue; a task that fits nowhere does not keep smaller ones behind it from starting.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def match(offers: Iterable[Offer], waiting: Waiting) -> list[Placement]:
     """Place waiting tasks on agents, each at most once; the queue stays as it is.
 
     Returns:
-        For each agent that gets tasks, what to launch with its offers. Tasks without a place, and offers of agents
-        without a task, are in none.
+        For each agent that gets tasks, what to launch with its offers. Tasks without a place, and offers of
+        agents without a task, are in none.
     """
     agents: dict[str, _Agent] = defaultdict(_Agent)
     for offer in offers:

@@ -53,7 +53,7 @@ class Outbox:
             self._orders.put_nowait(call)
 
     async def close(self) -> None:
-        """Stop sending, and tell what this means for launches; Mesos sends again what was not acknowledged."""
+        """Stop sending, and tell what this means for launches; what is not acknowledged comes again."""
         for sender in self._senders:
             sender.cancel()
         await asyncio.gather(*self._senders, return_exceptions=True)

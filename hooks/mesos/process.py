@@ -1,7 +1,7 @@
 """The process that holds the framework: it joins state machine, connection and store.
 
-One process of a deployment does so at a time; others wait and take over. It ends only when it is told to, or when
-going on would do harm.
+One process of a deployment does so at a time; others wait and take over. It ends only when it is told to, or
+when going on would do harm.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class Pace:
 
     Attributes:
         poll: Between two looks for new tasks and wishes.
-        lease: For how long the framework is taken; a process that waits takes over so long after the end of the
-            one before it.
-        back_off: First and longest pause before subscribing again; it doubles, and is drawn at random below that.
+        lease: For how long the framework is taken; a process that waits takes over so long after the end of
+            the one before it.
+        back_off: First and longest pause before subscribing again; it doubles, and is drawn at random below.
         senders: Acknowledgements under way at a time.
         batch: Inputs that are stored in one transaction.
         keep: How long ended tasks stay in the store.
@@ -215,10 +215,10 @@ class _Tenure:
 
     async def _carry_out(self, actions: Actions) -> None:
         if actions.stop:
-            await self._stored(lambda: self._queue.renew(self._lease, self._pace.lease, self._report()))
+            await self._renew()
             raise FrameworkTaken(
-                f"Mesos says: {actions.stop}. Another scheduler subscribed with the framework's id, and it is none "
-                "that shares this store: end it, or give one of the two another connection."
+                f"Mesos says: {actions.stop}. Another scheduler subscribed with the framework's id, "
+                "and it is none that shares this store: end it, or give one of them another connection."
             )
         for launch in actions.launches:
             self._send(launch)
@@ -305,9 +305,12 @@ class _Tenure:
 
     async def _keep_lease(self) -> None:
         while True:
-            report = self._report()
-            await self._stored(lambda report=report: self._queue.renew(self._lease, self._pace.lease, report))
+            await self._renew()
             await asyncio.sleep(self._pace.lease / 3)
+
+    async def _renew(self) -> None:
+        report = self._report()
+        await self._stored(lambda: self._queue.renew(self._lease, self._pace.lease, report))
 
     async def _sweep(self) -> None:
         while True:

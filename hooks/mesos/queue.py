@@ -200,7 +200,9 @@ class MemoryQueue:
     def prune(self, before: float) -> int:
         """See :class:`TaskQueue`."""
         with self._lock:
-            old = [t.id for t in self._tasks.values() if t.phase is Phase.ENDED and (t.ended_at or 0) < before]
+            old = [
+                t.id for t in self._tasks.values() if t.phase is Phase.ENDED and (t.ended_at or 0) < before
+            ]
             for task_id in old:
                 del self._tasks[task_id]
             return len(old)

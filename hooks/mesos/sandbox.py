@@ -42,7 +42,9 @@ class Sandbox:
         agent_url: As in the offer that the task was launched with.
     """
 
-    def __init__(self, http: httpx.AsyncClient, agent_url: str, framework_id: str, mesos_task_id: str) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, agent_url: str, framework_id: str, mesos_task_id: str
+    ) -> None:
         self._http = http
         self._agent_url = agent_url
         self._framework_id, self._mesos_task_id = framework_id, mesos_task_id
@@ -100,7 +102,9 @@ class Sandbox:
         except NoSandbox:
             return b""
 
-    async def _located(self, kind: str, body: str, asked: Callable[[str], Mapping[str, Any]]) -> Mapping[str, Any]:
+    async def _located(
+        self, kind: str, body: str, asked: Callable[[str], Mapping[str, Any]]
+    ) -> Mapping[str, Any]:
         """Ask for something in the sandbox, at its virtual path or where the agent says it is."""
         try:
             answer = await self._operator_call({"type": kind, body: asked(self._folder)})

@@ -1,9 +1,10 @@
-"""The framework's state machine: what happened in, what is to be stored and sent out. No input or output of its own.
+"""The framework's state machine: what happened goes in, what is to be stored and sent comes out.
 
-Whoever drives it does three things in this order for each :class:`Actions`: store, then send, then feed the results
-back. So the end of the process between any two of them loses nothing:
+Whoever drives it does three things in this order for each :class:`Actions`: store, then send, then feed the
+results back. So the end of the process between any two of them loses nothing:
 
-- a launch is stored before ACCEPT is sent. If Mesos turns out not to know it, it is launched again under a new id;
+- a launch is stored before ACCEPT is sent. If Mesos turns out not to know it, it is launched again, under a
+  new id;
 - a status is stored before it is acknowledged. If it was not, Mesos sends it again.
 """
 
@@ -296,7 +297,8 @@ class Scheduler:
 
     def _give_up(self, task: Task, now: float) -> None:
         why = f"{task.state} for {self.rules.doubt_timeout:g} s: given up ({task.message})"
-        assert task.mesos_task_id and task.state
+        assert task.mesos_task_id
+        assert task.state
         self._actions.calls.append(calls.kill(task.mesos_task_id, task.agent_id))
         if task.state is TaskState.UNKNOWN and not task.heard:
             self._put(lifecycle.requeued(task, why, now), now)

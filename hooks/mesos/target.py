@@ -1,7 +1,7 @@
 """Target ``mesos``: steps as tasks of Apache Mesos, through the process that holds the framework.
 
-Options, of the target and of a binding: ``connection``; ``containerizer`` (``mesos`` or ``docker``) and ``volumes`` for
-steps with an image; ``user``, ``placement``, ``priority``, ``disk``, ``kill_grace``.
+Options: ``connection`` of the target alone; of the target and of bindings ``user``, ``placement``, ``priority``,
+``disk``, ``kill_grace``, and for steps with an image ``containerizer``, ``volumes``, ``network``.
 """
 
 from __future__ import annotations
@@ -83,14 +83,18 @@ class MesosTarget(Target):
         if job.image is None:
             return None
         from chronos_plugin import settings
-        from chronos_plugin.hooks.mesos.tasks import Container
+        from chronos_plugin.hooks.mesos.tasks import Container, volume
 
         configured = settings.load() if "volumes" not in options else None
-        given = options["volumes"] if configured is None else [str(configured.work_root), str(configured.output_root)]
+        given = (
+            options["volumes"]
+            if configured is None
+            else [str(configured.work_root), str(configured.output_root)]
+        )
         return Container(
             image=job.image,
             containerizer=options.get("containerizer", "mesos"),
-            volumes=tuple(_volume(str(text)) for text in given),
+            volumes=tuple(volume(str(text)) for text in given),
             network=str(options.get("network", "")),
         )
 
@@ -115,11 +119,13 @@ class MesosTarget(Target):
     async def _note_on_holder(self) -> str:
         status = await self._in_store(lambda queue: queue.status())
         if not status.held:
-            return f"no process holds the framework: run airflow chronos mesos agent --connection {self._connection}"
+            command = f"airflow chronos mesos agent --connection {self._connection}"
+            return f"no process holds the framework: run {command}"
         return str(status.report.get("trouble") or "")
 
     async def cancel(self, native: str, job: Job) -> None:
         """Wish the task's end; the holder of the framework kills it until it is dead."""
+        del native
         await self._wish(job, "cancel")
 
     async def hold(self, native: str, job: Job) -> None:
@@ -133,6 +139,7 @@ class MesosTarget(Target):
 
     async def release(self, native: str, job: Job) -> None:
         """Let a held task be launched."""
+        del native
         await self._wish(job, "run")
 
     async def test(self) -> TargetReport:
@@ -225,16 +232,3 @@ def _check(where: str, options: Mapping[str, Any]) -> None:
             raise SettingInvalid(f"{where}: {name}: {value!r} has the wrong type")
     if options.get("containerizer", "mesos") not in ("mesos", "docker"):
         raise SettingInvalid(f"{where}: containerizer: write mesos or docker")
-    for text in options.get("volumes", ()):
-        _volume(str(text))
-
-
-def _volume(text: str) -> tuple[str, str, bool]:
-    """Parse ``HOST[:CONTAINER][:ro|rw]``."""
-    path, _, mode = text.rpartition(":")
-    if mode not in ("ro", "rw"):
-        path, mode = text, "rw"
-    host, _, inside = path.partition(":")
-    if not host.startswith("/") or (inside and not inside.startswith("/")):
-        raise SettingInvalid(f"volume {text!r}: write HOST[:CONTAINER][:ro] with absolute paths")
-    return host, inside or host, mode == "rw"

@@ -1,7 +1,8 @@
 """Tasks: what is to run, and what is known of it.
 
 A task has one id for ever, its author's. Each launch of it has an id of its own in Mesos, ``<id>.<number>``,
-since Mesos confuses two tasks of one id; it is launched again only when the earlier launch certainly ran nothing.
+since Mesos confuses two tasks of one id; it is launched again only when the earlier launch certainly ran
+nothing.
 """
 
 from __future__ import annotations
@@ -152,9 +153,7 @@ class TaskSpec:
         given["uris"] = tuple(Uri(**uri) for uri in given.get("uris", ()))
         return cls(**{**given, "demand": Demand(**given.get("demand", {}))})
 
-    def task_info(
-        self, mesos_task_id: str, agent_id: str, resources: list[dict[str, Any]]
-    ) -> dict[str, Any]:
+    def task_info(self, mesos_task_id: str, agent_id: str, resources: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the ``TaskInfo`` for a launch on ``agent_id`` with ``resources`` cut from its offers."""
         info: dict[str, Any] = {
             "name": self.name or self.id,
@@ -286,6 +285,24 @@ _INFRASTRUCTURE = frozenset(
         "REASON_IO_SWITCHBOARD_EXITED",
     }
 )
+
+
+def volume(text: str) -> tuple[str, str, bool]:
+    """Return the path on the agent, the path in the container, and whether it is writable.
+
+    Args:
+        text: ``HOST[:CONTAINER][:ro|rw]``.
+
+    Raises:
+        InputInvalid: If it is none of this form.
+    """
+    path, _, mode = text.rpartition(":")
+    if mode not in ("ro", "rw"):
+        path, mode = text, "rw"
+    host, _, inside = path.partition(":")
+    if not host.startswith("/") or (inside and not inside.startswith("/")):
+        raise InputInvalid(f"volume {text!r}: write HOST[:CONTAINER][:ro] with absolute paths")
+    return host, inside or host, mode == "rw"
 
 
 def launch_id(task_id: str, number: int) -> str:

@@ -73,12 +73,14 @@ class AgentTask:
         """Whether its last state is a terminal one."""
         return self.state in TERMINAL
 
-    def update(self, state: str, message: str = "", *, source: str = "SOURCE_EXECUTOR", reason: str = "") -> None:
-        """Tell a new state; it is sent when all earlier ones are acknowledged, and again until it is itself."""
+    def update(
+        self, state: str, message: str = "", *, source: str = "SOURCE_EXECUTOR", reason: str = ""
+    ) -> None:
+        """Tell a new state; it is sent when earlier ones are acknowledged, again and again until it is."""
         if self.ended:
             return
         self.state = state
-        status = {"task_id": {"value": self.id}, "state": state}
+        status: dict[str, Any] = {"task_id": {"value": self.id}, "state": state}
         status |= {"message": message} if message else {}
         status |= {"source": source} | ({"reason": reason} if reason else {})
         status |= {
@@ -89,7 +91,7 @@ class AgentTask:
         }
         if source == "SOURCE_EXECUTOR":
             status["container_status"] = self.container_status()
-        if self.ended:
+        if state in TERMINAL:
             self.agent.free(self.amounts)
         self.pending.append(status)
         if len(self.pending) == 1:

@@ -14,7 +14,7 @@ LARGEST_READ = 65536
 
 
 def resolve(roots: list[Path], path: str) -> Path | None:
-    """Return the file for a real or a virtual path below one of the agents' folders; None if there is none."""
+    """Return the file for a real or a virtual path in one of the agents' folders; None if there is none."""
     for root in roots:
         candidates = [Path(path)]
         if path.startswith("/frameworks/"):

@@ -258,9 +258,7 @@ class Master:
                 found[1].recover(found[2])
                 self._filter(framework, found[1], found[2], body)
 
-    def _filter(
-        self, framework: Framework, agent: Agent, amounts: Amounts, body: Mapping[str, Any]
-    ) -> None:
+    def _filter(self, framework: Framework, agent: Agent, amounts: Amounts, body: Mapping[str, Any]) -> None:
         seconds = float(body.get("filters", {}).get("refuse_seconds", 5.0))
         seconds = 5.0 if seconds < 0 else seconds
         if seconds and any(amounts.values()):
@@ -360,7 +358,9 @@ class Master:
         agent.offer(amounts)
         self.offers[offer_id] = (framework, agent, amounts)
         self.counts["offers"] += 1
-        return offer_json(offer_id, framework.id, agent, as_resources(amounts, framework.role), framework.role)
+        return offer_json(
+            offer_id, framework.id, agent, as_resources(amounts, framework.role), framework.role
+        )
 
     def _withdraw_offers(self, framework: Framework) -> None:
         for offer_id in [i for i, found in self.offers.items() if found[0] is framework]:
@@ -440,7 +440,7 @@ class Master:
             framework.send({"type": "UPDATE", "update": {"status": status}})
 
     def _known(self, framework_id: str, task_id: str) -> list[AgentTask]:
-        """Return the tasks of an id that the master knows: those of agents that are there, or only unreachable."""
+        """Return the tasks of an id that the master knows: those of agents that are there."""
         found = [a.tasks.get((framework_id, task_id)) for a in self.agents.values() if a.registered]
         return [task for task in found if task is not None]
 

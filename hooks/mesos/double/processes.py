@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from chronos_plugin.hooks.mesos.double.agent import AgentTask
@@ -77,13 +77,13 @@ class Processes:
         _report(task, code, reason)
 
     async def _begin(self, task: AgentTask, sandbox: Path) -> asyncio.subprocess.Process:
-        if task.info.get("container", {}).get(task.info.get("container", {}).get("type", "").lower()):
-            if self._images == "refuse":
-                raise Refused(
-                    "TASK_FAILED",
-                    "Failed to launch container: this agent has no containerizer for images",
-                    "REASON_CONTAINER_LAUNCH_FAILED",
-                )
+        container = task.info.get("container", {})
+        if self._images == "refuse" and container.get(container.get("type", "").lower()):
+            raise Refused(
+                "TASK_FAILED",
+                "Failed to launch container: this agent has no containerizer for images",
+                "REASON_CONTAINER_LAUNCH_FAILED",
+            )
         command = task.info["command"]
         if command.get("shell", True):
             program, arguments = "/bin/sh", ["sh", "-c", command["value"]]
@@ -92,9 +92,7 @@ class Processes:
         if shutil.which(program) is None:
             # The executor's child fails to become the program: status 1, after RUNNING.
             program, arguments = "/bin/sh", ["sh", "-c", "exit 1"]
-        with open(sandbox / "stdout", "ab") as out, open(sandbox / "stderr", "ab") as err:
-            err.write(_executor_lines(task).encode())
-            err.flush()
+        with _appended(sandbox / "stdout", "") as out, _appended(sandbox / "stderr", _head(task)) as err:
             return await asyncio.create_subprocess_exec(
                 *arguments,
                 executable=program,
@@ -183,7 +181,14 @@ def _user(user: str | None) -> dict[str, Any]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-def _executor_lines(task: AgentTask) -> str:
+def _appended(file: Path, text: str) -> BinaryIO:
+    stream = open(file, "ab", buffering=0)  # noqa: SIM115 - the caller closes it
+    stream.write(text.encode())
+    return stream
+
+
+def _head(task: AgentTask) -> str:
+    """Return what the executor itself writes to ``stderr`` before the command does."""
     stamp = time.strftime("I%m%d %H:%M:%S.000000")
     return (
         f"{stamp} {os.getpid()} exec.cpp:164] Version: 1.12.0\n"

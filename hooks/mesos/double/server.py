@@ -67,7 +67,10 @@ class MesosDouble:
         self.leader: int | None = 0
         """Which master leads; None: none of them."""
         runner: Runner = Pretended(pretend) if pretend is not None else Processes(images)
-        total = {"ports": 1, **{n: round(v * 1000) for n, v in (("cpus", cpus), ("mem", mem), ("disk", disk))}}
+        total = {
+            "ports": 1,
+            **{n: round(v * 1000) for n, v in (("cpus", cpus), ("mem", mem), ("disk", disk))},
+        }
         made = [
             Agent(
                 "",
@@ -211,7 +214,7 @@ class MesosDouble:
 
     async def _scheduler(self, request: _Request) -> None:
         if request.header("content-type", "") != "application/json":
-            await request.answer(415, b"Expecting 'Content-Type' of application/json or application/x-protobuf")
+            await request.answer(415, b"Expecting 'Content-Type' of application/json")
             return
         try:
             body = json.loads(await request.body())
@@ -236,7 +239,7 @@ class MesosDouble:
         if request.header("mesos-stream-id", None) is not None:
             await request.answer(400, b"Subscribe calls should not include the 'Mesos-Stream-Id' header")
             return
-        events: asyncio.Queue[bytes | None | BaseException] = asyncio.Queue()
+        events: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
         stream_id = self.master.subscribe(body, events.put_nowait)
         watch = asyncio.create_task(request.gone(events))
         try:
@@ -247,7 +250,7 @@ class MesosDouble:
             self.master.disconnected(stream_id)
 
     async def _send_events(
-        self, request: _Request, events: asyncio.Queue[bytes | None | BaseException]
+        self, request: _Request, events: asyncio.Queue[bytes | BaseException | None]
     ) -> None:
         """Send until the stream is hung up (a proper end) or the client is gone."""
         while True:
@@ -300,7 +303,8 @@ class _Request:
         self._receive, self._send = receive, send
 
     def header(self, name: str, default: _T) -> str | _T:
-        return self._headers.get(name.encode(), default)
+        found: str | None = self._headers.get(name.encode())
+        return default if found is None else found
 
     async def body(self) -> bytes:
         parts = []
@@ -310,7 +314,7 @@ class _Request:
             if not message.get("more_body"):
                 return b"".join(parts)
 
-    async def gone(self, events: asyncio.Queue[bytes | None | BaseException]) -> None:
+    async def gone(self, events: asyncio.Queue[bytes | BaseException | None]) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         events.put_nowait(ConnectionResetError())

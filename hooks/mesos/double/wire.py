@@ -77,7 +77,8 @@ def offer_json(
     }
     if agent.attributes:
         offer["attributes"] = [
-            {"name": name, "type": "TEXT", "text": {"value": value}} for name, value in agent.attributes.items()
+            {"name": name, "type": "TEXT", "text": {"value": value}}
+            for name, value in agent.attributes.items()
         ]
     return offer
 
