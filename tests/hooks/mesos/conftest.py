@@ -21,7 +21,7 @@ from chronos_plugin.hooks.mesos.queue import TaskQueue
 from chronos_plugin.hooks.mesos.tasks import Phase, Task
 
 RECORDED = Path(__file__).parent / "recorded"
-LIMIT = 60.0
+LIMIT = 20.0
 
 
 def recorded(name: str) -> Iterator[dict[str, Any]]:
