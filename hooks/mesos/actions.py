@@ -30,10 +30,15 @@ class LaunchSent:
 
 @dataclass(frozen=True)
 class LaunchRefused:
-    """An ACCEPT certainly did not reach a master's state: it was refused, or never sent."""
+    """An ACCEPT certainly did not reach a master's state: it was refused, or never sent.
+
+    Attributes:
+        offer_ids: Its offers, where the master still takes them for ours.
+    """
 
     task_ids: tuple[str, ...]
     why: str = ""
+    offer_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,11 @@ Input = Event | Disconnected | TasksChanged | LaunchSent | LaunchRefused | Launc
 
 @dataclass(frozen=True)
 class Launch:
-    """An ACCEPT, and the ids of the tasks that it launches."""
+    """An ACCEPT, and the ids of the tasks that it launches and of its offers."""
 
     call: Call
     task_ids: tuple[str, ...]
+    offer_ids: tuple[str, ...] = ()
 
 
 @dataclass

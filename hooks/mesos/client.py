@@ -19,7 +19,7 @@ import httpx
 
 from chronos_plugin.errors import ServiceFailed, SettingInvalid
 from chronos_plugin.hooks.mesos.calls import Call, Framework, subscribe
-from chronos_plugin.hooks.mesos.messages import Event, EventInvalid, Subscribed, parse_event
+from chronos_plugin.hooks.mesos.messages import ErrorEvent, Event, EventInvalid, Subscribed, parse_event
 from chronos_plugin.hooks.mesos.recordio import Decoder
 
 log = logging.getLogger("chronos.mesos")
@@ -230,6 +230,8 @@ class Subscription:
                 except EventInvalid as error:
                     log.warning("%s", error)
                     continue
+                if not self._framework_id and not isinstance(event, Subscribed | ErrorEvent):
+                    raise MesosFailed(f"{self.master}: events without a subscription")
                 if isinstance(event, Subscribed):
                     self._framework_id = event.framework_id
                     silence = self._missed_heartbeats * event.heartbeat_interval
@@ -251,11 +253,13 @@ class Subscription:
             raise CallRefused(f"{self.master}: {error or type(error).__name__}") from error
         except httpx.HTTPError as error:
             raise MesosFailed(f"{self.master}: {error or type(error).__name__}") from error
-        if response.status_code != 202:
-            raise CallRefused(
-                f"{body['type']} refused by {self.master} ({response.status_code}): {response.text[:500]}",
-                response.status_code,
-            )
+        if response.status_code == 202:
+            return
+        words = f"{self.master} answers {response.status_code}: {response.text[:500]}"
+        if response.status_code >= 500 and response.status_code != 503:
+            # A fault on the way, or in the midst of it.
+            raise MesosFailed(words)
+        raise CallRefused(words, response.status_code)
 
 
 def leader_in(location: str, master: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +13,7 @@ from chronos_plugin.hooks.mesos.client import CallRefused, MesosFailed, Subscrip
 log = logging.getLogger("chronos.mesos")
 
 LOST = "the connection to the master was lost"
-_ACKNOWLEDGEMENT_PAUSES = (0.1, 0.5, 2.0)
+_PAUSES = (0.1, 0.5, 2.0)
 
 
 class Outbox:
@@ -71,30 +70,34 @@ class Outbox:
                 self._sending = order
                 await self._told(await self._launch(order))
                 self._sending = None
-            else:
-                with contextlib.suppress(MesosFailed):
-                    await self._call(order)
+            elif not await self._patiently(order):
+                # A REVIVE that is lost would leave tasks waiting for ever; a new subscription puts all right.
+                self._lost()
 
     async def _launch(self, launch: Launch) -> Input:
         try:
             await self._call(launch.call)
         except CallRefused as error:
-            return LaunchRefused(launch.task_ids, str(error))
+            return LaunchRefused(launch.task_ids, str(error), launch.offer_ids)
         except MesosFailed:
             return LaunchInDoubt(launch.task_ids)
         return LaunchSent(launch.task_ids)
 
     async def _send_acknowledgements(self) -> None:
         while True:
-            call = await self._acknowledgements.get()
-            for pause in (*_ACKNOWLEDGEMENT_PAUSES, None):
-                try:
-                    await self._call(call)
-                    break
-                except MesosFailed:
-                    # Mesos sends the update again, if this is of no avail.
-                    if pause is not None:
-                        await asyncio.sleep(pause)
+            # Mesos sends the update again, if this is of no avail.
+            await self._patiently(await self._acknowledgements.get())
+
+    async def _patiently(self, call: Call) -> bool:
+        """Send a call that may be repeated, some times; whether it was taken in."""
+        for pause in (*_PAUSES, None):
+            try:
+                await self._call(call)
+                return True
+            except MesosFailed:
+                if pause is not None:
+                    await asyncio.sleep(pause)
+        return False
 
     async def _call(self, call: Call) -> None:
         try:

@@ -181,7 +181,8 @@ class Scheduler:
             infos.append(spec.task_info(task.mesos_task_id, placement.agent_id, resources))
         refusal = calls.SHORT_REFUSAL if self._waiting else calls.LONG_REFUSAL
         call = calls.accept(placement.offer_ids, infos, refusal)
-        self._actions.launches.append(Launch(call, tuple(spec.id for spec, _ in placement.launches)))
+        task_ids = tuple(spec.id for spec, _ in placement.launches)
+        self._actions.launches.append(Launch(call, task_ids, placement.offer_ids))
         for offer_id in placement.offer_ids:
             self._forget_offer(offer_id)
 
@@ -209,6 +210,8 @@ class Scheduler:
             if task_id in self._sending and task is not None and task.state is None:
                 self._put(lifecycle.requeued(task, event.why, now), now)
         self._sending.difference_update(event.task_ids)
+        if event.offer_ids and self.connected:
+            self._actions.calls.append(calls.decline(event.offer_ids, 0.0))
 
     def _in_doubt(self, event: LaunchInDoubt, now: float) -> None:
         del now

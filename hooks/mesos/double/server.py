@@ -225,6 +225,7 @@ class MesosDouble:
         faults = self.master.faults
         if kind in faults.drop:
             faults.drop.remove(kind)
+            await request.hang_up()
             return
         if kind == "SUBSCRIBE":
             await self._subscribe(request, body)
@@ -232,6 +233,7 @@ class MesosDouble:
         status, text = self.master.call(body, request.header("mesos-stream-id", None))
         if kind in faults.swallow:
             faults.swallow.remove(kind)
+            await request.hang_up()
             return
         await request.answer(status, text.encode())
 
@@ -332,6 +334,10 @@ class _Request:
     async def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         await self.begin({"Content-Length": str(len(body)), **(headers or {})}, status)
         await self.end(body)
+
+    async def hang_up(self) -> None:
+        """Let the answer end before its end: the connection breaks."""
+        await self.begin({"Content-Length": "1"}, 202)
 
     async def json(self, value: Any, status: int = 200) -> None:
         body = json.dumps(value).encode()

@@ -137,7 +137,9 @@ def test_states_do_not_go_backwards() -> None:
 def test_a_launch_that_was_refused_is_queued_again() -> None:
     driver = Driver(spec("t"))
     (launch,) = driver.offered().launches
-    driver.do(LaunchRefused(launch.task_ids, "400"))
+    driver.do(LaunchRefused(launch.task_ids, "400", launch.offer_ids))
+    # They are still ours for the master.
+    assert driver.last.calls[0]["decline"]["offer_ids"] == [{"value": i} for i in launch.offer_ids]
     assert driver.stored["t"].phase is Phase.QUEUED
     driver.do(Tick())
     (again,) = driver.offered().launches
