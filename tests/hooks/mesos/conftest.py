@@ -19,6 +19,9 @@ from chronos_plugin.hooks.mesos.double import MesosDouble
 from chronos_plugin.hooks.mesos.process import FrameworkProcess, Pace
 from chronos_plugin.hooks.mesos.queue import TaskQueue
 from chronos_plugin.hooks.mesos.tasks import Phase, Task
+from tests.db.conftest import postgres_server, postgres_url
+
+__all__ = ["postgres_server", "postgres_url"]
 
 RECORDED = Path(__file__).parent / "recorded"
 LIMIT = 20.0
