@@ -23,7 +23,7 @@ class Outbox:
         subscription: To which the calls belong.
         told: Gets the result of each launch.
         lost: Called when the master says that the subscription does not hold any more.
-        senders: Acknowledgements under way at a time.
+        senders: Acknowledgements, and launches, under way at a time.
     """
 
     def __init__(
@@ -40,7 +40,8 @@ class Outbox:
         self._lost = lost
         self._orders: asyncio.Queue[Launch | Call] = asyncio.Queue()
         self._acknowledgements: asyncio.Queue[Call] = asyncio.Queue()
-        self._sending: Launch | None = None
+        self._launching: dict[asyncio.Task[None], Launch] = {}
+        self._room = asyncio.Semaphore(senders)
         self._senders = [asyncio.create_task(self._send_orders())]
         self._senders += [asyncio.create_task(self._send_acknowledgements()) for _ in range(senders)]
 
@@ -53,35 +54,52 @@ class Outbox:
 
     async def close(self) -> None:
         """Stop sending, and tell what this means for launches; what is not acknowledged comes again."""
-        for sender in self._senders:
+        launching = dict(self._launching)
+        for sender in (*self._senders, *launching):
             sender.cancel()
-        await asyncio.gather(*self._senders, return_exceptions=True)
-        if self._sending is not None:
-            await self._told(LaunchInDoubt(self._sending.task_ids))
+        await asyncio.gather(*self._senders, *launching, return_exceptions=True)
+        for sender, launch in launching.items():
+            if sender.cancelled():
+                await self._told(LaunchInDoubt(launch.task_ids))
         while not self._orders.empty():
             call = self._orders.get_nowait()
             if isinstance(call, Launch):
                 await self._told(LaunchRefused(call.task_ids, LOST))
 
     async def _send_orders(self) -> None:
+        """Send launches beside each other, and anything else when all before it has arrived.
+
+        A REVIVE that overtook an ACCEPT would leave what that one declines filtered.
+        """
         while True:
+            # Room first: an order that is taken out and not sent would be forgotten.
+            await self._room.acquire()
             order = await self._orders.get()
             if isinstance(order, Launch):
-                self._sending = order
-                await self._told(await self._launch(order))
-                self._sending = None
-            elif not await self._patiently(order):
+                sender = asyncio.create_task(self._launch(order))
+                self._launching[sender] = order
+                sender.add_done_callback(self._launch_done)
+                continue
+            self._room.release()
+            if self._launching:
+                await asyncio.wait(self._launching)
+            if not await self._patiently(order):
                 # A REVIVE that is lost would leave tasks waiting for ever; a new subscription puts all right.
                 self._lost()
 
-    async def _launch(self, launch: Launch) -> Input:
+    def _launch_done(self, sender: asyncio.Task[None]) -> None:
+        self._room.release()
+        del self._launching[sender]
+
+    async def _launch(self, launch: Launch) -> None:
+        result: Input = LaunchSent(launch.task_ids)
         try:
             await self._call(launch.call)
         except CallRefused as error:
-            return LaunchRefused(launch.task_ids, str(error), launch.offer_ids)
+            result = LaunchRefused(launch.task_ids, str(error), launch.offer_ids)
         except MesosFailed:
-            return LaunchInDoubt(launch.task_ids)
-        return LaunchSent(launch.task_ids)
+            result = LaunchInDoubt(launch.task_ids)
+        await self._told(result)
 
     async def _send_acknowledgements(self) -> None:
         while True:

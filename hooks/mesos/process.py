@@ -55,7 +55,7 @@ class Pace:
         lease: For how long the framework is taken; a process that waits takes over so long after the end of
             the one before it.
         back_off: First and longest pause before subscribing again; it doubles, and is drawn at random below.
-        senders: Acknowledgements under way at a time.
+        senders: Acknowledgements, and launches, under way at a time.
         batch: Inputs that are stored in one transaction.
         keep: How long ended tasks stay in the store.
     """
@@ -63,7 +63,7 @@ class Pace:
     poll: float = 0.5
     lease: float = 15.0
     back_off: tuple[float, float] = (0.5, 30.0)
-    senders: int = 16
+    senders: int = 4
     batch: int = 2000
     keep: float = 30 * 86400.0
 

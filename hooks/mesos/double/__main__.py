@@ -22,6 +22,8 @@ def main() -> None:
     parser.add_argument("--root", type=Path, help="folder of the sandboxes (default: a temporary one)")
     parser.add_argument("--pretend", type=float, help="run nothing: tasks take so many seconds")
     parser.add_argument("--resend", type=float, default=10.0, help="seconds to an update's repetition")
+    parser.add_argument("--allocation", type=float, default=1.0, help="seconds between two rounds of offers")
+    parser.add_argument("--ignore-filters", action="store_true", help="offer again at once what was declined")
     parser.add_argument("--images", choices=("refuse", "ignore"), default="refuse")
     given = parser.parse_args()
     with MesosDouble(
@@ -30,10 +32,11 @@ def main() -> None:
         cpus=given.cpus,
         mem=given.mem,
         root=given.root,
-        times=Times(resend=given.resend),
+        times=Times(resend=given.resend, allocation=given.allocation),
         pretend=given.pretend,
         images=given.images,
     ) as double:
+        double.do(lambda master: setattr(master.faults, "ignore_filters", given.ignore_filters))
         sys.stdout.write(f"{double.urls[0]}\n")
         sys.stdout.flush()
         ended = threading.Event()

@@ -112,7 +112,7 @@ class AgentTask:
             return False
         self.pending.popleft()
         self._stop_timer()
-        self._resends = 0
+        self.sent = self._resends = 0
         if self.pending:
             self._forward()
         return True

@@ -38,6 +38,7 @@ class Faults:
         twice: Send each update two times.
         piece: Bytes in which events are sent; 0: as they come.
         silent: Send nothing on event streams, heartbeats included.
+        ignore_filters: Offer again at once what was declined.
     """
 
     lose_acknowledgements: int = 0
@@ -48,6 +49,7 @@ class Faults:
     twice: bool = False
     piece: int = 0
     silent: bool = False
+    ignore_filters: bool = False
 
 
 @dataclass
@@ -95,7 +97,7 @@ class Master:
         self.offers: dict[str, tuple[Framework, Agent, Amounts]] = {}
         self.faults = Faults()
         self.counts = dict.fromkeys(
-            ("offers", "updates", "acknowledged", "launched", "declined", "refused"), 0
+            ("offers", "updates", "to_acknowledge", "acknowledged", "launched", "declined", "refused"), 0
         )
         self.calls: list[str] = []
         self._unreachable: set[str] = set()
@@ -261,7 +263,7 @@ class Master:
     def _filter(self, framework: Framework, agent: Agent, amounts: Amounts, body: Mapping[str, Any]) -> None:
         seconds = float(body.get("filters", {}).get("refuse_seconds", 5.0))
         seconds = 5.0 if seconds < 0 else seconds
-        if seconds and any(amounts.values()):
+        if seconds and any(amounts.values()) and not self.faults.ignore_filters:
             framework.filters.append((agent.id, dict(amounts), time.monotonic() + seconds))
 
     def _revive(self, framework: Framework, _: Mapping[str, Any]) -> None:
@@ -431,6 +433,8 @@ class Master:
 
     def _forward(self, task: AgentTask, status: dict[str, Any]) -> None:
         framework = self.frameworks.get(task.framework_id)
+        if task.sent == 1:
+            self.counts["to_acknowledge"] += 1
         if framework is not None and task.agent.registered:
             self._update(framework, status)
 
