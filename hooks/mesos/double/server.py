@@ -280,6 +280,9 @@ class MesosDouble:
             status, answer = files.operator_call(roots, json.loads(await request.body()))
             await request.json(answer, status)
             return
+        if request.path == "/state":
+            await request.json(self._state())
+            return
         query = {name: values[0] for name, values in parse_qs(request.query).items()}
         file = files.resolve(roots, query.get("path", ""))
         if file is None:
@@ -293,6 +296,15 @@ class MesosDouble:
             await request.answer(200, file.read_bytes())
         else:
             await request.answer(404, b"")
+
+    def _state(self) -> dict[str, Any]:
+        """Return of an agent's state what tells where sandboxes lie; running and completed are not told apart."""
+        frameworks: dict[str, list[dict[str, str]]] = {}
+        for latest in self.root.glob("slaves/*/frameworks/*/executors/*/runs/latest"):
+            executor = {"id": latest.parts[-3], "directory": str(latest.resolve())}
+            frameworks.setdefault(latest.parts[-5], []).append(executor)
+        found = [{"id": name, "executors": executors} for name, executors in frameworks.items()]
+        return {"version": VERSION, "frameworks": found, "completed_frameworks": []}
 
 
 class _Request:

@@ -77,9 +77,7 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(
-    double: MesosDouble, queue: TaskQueue, **options: Any
-) -> AsyncIterator[Cluster]:
+async def cluster(double: MesosDouble, queue: TaskQueue, **options: Any) -> AsyncIterator[Cluster]:
     made = Cluster(double, queue)
     await made.start(**options)
     try:

@@ -35,9 +35,7 @@ class Scheduler:
             "roles": ["lab"],
             "failover_timeout": 60.0,
             "checkpoint": True,
-            "capabilities": [
-                {"type": t} for t in ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE")
-            ],
+            "capabilities": [{"type": t} for t in ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE")],
             **info,
         }
         body: dict[str, Any] = {"type": "SUBSCRIBE", "subscribe": {"framework_info": framework}}
@@ -436,9 +434,7 @@ def test_sandbox_files(scheduler: Scheduler) -> None:
     browse = httpx.get(f"{base}/files/browse", params={"path": folder}).json()
     assert shape(browse) == shape(said["browse"])
     listed = {"type": "LIST_FILES", "list_files": {"path": folder}}
-    assert shape(httpx.post(f"{base}/api/v1", json=listed).json()) == shape(
-        json.loads(said["v1_list_files"])
-    )
+    assert shape(httpx.post(f"{base}/api/v1", json=listed).json()) == shape(json.loads(said["v1_list_files"]))
     asked = {"type": "READ_FILE", "read_file": {"path": f"{folder}/stdout", "offset": 0, "length": 9}}
     assert shape(httpx.post(f"{base}/api/v1", json=asked).json()) == shape(json.loads(said["v1_read_file"]))
     assert httpx.get(f"{base}/files/read", params={"path": "/etc/passwd"}).status_code == 404

@@ -120,9 +120,7 @@ def test_never_more_than_offered_and_never_twice(
     offers: list[tuple[str, float, float]], tasks: list[tuple[float, float, int]]
 ) -> None:
     made = [offer(f"o{i}", agent, cpus=c, mem=m) for i, (agent, c, m) in enumerate(offers)]
-    queue = waiting(
-        *(spec(f"t{i}", c, m, priority=p) for i, (c, m, p) in enumerate(tasks) if c > 0 or m > 0)
-    )
+    queue = waiting(*(spec(f"t{i}", c, m, priority=p) for i, (c, m, p) in enumerate(tasks) if c > 0 or m > 0))
     placements = match(made, queue)
     assert len(set(launched(placements))) == len(launched(placements))
     by_agent: dict[str, set[str]] = defaultdict(set)
@@ -138,9 +136,7 @@ def test_never_more_than_offered_and_never_twice(
                 for r in one.resources
                 if r["name"] == name
             )
-            used = [
-                r["scalar"]["value"] for _, cut in placement.launches for r in cut if r["name"] == name
-            ]
+            used = [r["scalar"]["value"] for _, cut in placement.launches for r in cut if r["name"] == name]
             assert round(sum(used) * 1000) <= round(there * 1000)
         for one, cut in placement.launches:
             wanted = one.demand.thousandths()

@@ -8,12 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from chronos_plugin.db import migrate
 from chronos_plugin.db.engine import make_engine
-from chronos_plugin.db.metadata import metadata
-from chronos_plugin.db.tables import load_all, mesos
 from chronos_plugin.hooks.mesos.database import DatabaseQueue
 from chronos_plugin.hooks.mesos.messages import TaskState
 from chronos_plugin.hooks.mesos.queue import LeaseLost, MemoryQueue, TaskQueue
@@ -41,7 +38,9 @@ def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TaskQueue]
     if request.param == "memory":
         yield MemoryQueue("q")
         return
-    url = f"sqlite:///{tmp_path}/q.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    url = (
+        f"sqlite:///{tmp_path}/q.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    )
     engine = make_engine(url)
     migrate.upgrade(engine)
     yield DatabaseQueue("q", lambda: engine)
@@ -190,5 +189,3 @@ def test_queues_of_two_connections_are_apart(tmp_path: Path) -> None:
     assert two.get(["full-1"])["full-1"].wish is Wish.RUN
     assert one.acquire("h", 60)
     assert two.acquire("h", 60)
-
-

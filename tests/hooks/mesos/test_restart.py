@@ -47,9 +47,7 @@ def test_nothing_is_lost_and_nothing_runs_twice(steps: list[int], tmp_path: Path
         number = len(ids) // 2
         names = [f"t{number}-a", f"t{number}-b"]
         command = "echo {} >> {}; sleep 0.05"
-        queue.submit(
-            [TaskSpec(name, command.format(name, ledger), demand=Demand(0.1, 16)) for name in names]
-        )
+        queue.submit([TaskSpec(name, command.format(name, ledger), demand=Demand(0.1, 16)) for name in names])
         ids.extend(names)
 
     with MesosDouble(times=Times(heartbeat=1.0, allocation=0.1, resend=0.5), agents=2) as double:

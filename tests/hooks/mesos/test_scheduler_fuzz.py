@@ -145,7 +145,9 @@ class AgainstAModel(RuleBasedStateMachine):
         self._do(Offers((offer(f"o{self.number}", cpus=cpus),)), crash=crash)
 
     @precondition(lambda self: self.in_flight)
-    @rule(how=st.sampled_from(["sent", "refused", "doubt, taken", "doubt, lost", "crash, taken", "crash, lost"]))
+    @rule(
+        how=st.sampled_from(["sent", "refused", "doubt, taken", "doubt, lost", "crash, taken", "crash, lost"])
+    )
     def launch_arrives(self, how: str) -> None:
         launch = self.in_flight.pop(0)
         if how in ("sent", "doubt, taken", "crash, taken"):
