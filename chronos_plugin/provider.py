@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chronos_plugin import __version__
-from chronos_plugin.hooks.mesos import connection as mesos
+from chronos_plugin.hooks.gfal2.connection import CONNECTION as GFAL2_CONNECTION
+from chronos_plugin.hooks.mesos.connection import CONNECTION as MESOS_CONNECTION
 from chronos_plugin.settings import OPTIONS
 
 
@@ -26,8 +27,8 @@ def get_provider_info() -> dict[str, Any]:
         "name": "CHRONOS",
         "description": "CWL workflows on Airflow, for satellite production centres.",
         "versions": [__version__],
-        "connection-types": [mesos.CONNECTION],
         "cli": ["chronos_plugin.cli.definition.get_commands"],
+        "connection-types": [GFAL2_CONNECTION, MESOS_CONNECTION],
         "config": {
             "chronos": {
                 "description": "Settings of CHRONOS: where runs keep their files and how steps are executed.",
