@@ -1,7 +1,7 @@
 """The Mesos framework under load: tasks that take no time, agents that offer without pause.
 
-Mesos itself is the test double in another process, so what is measured of this process is CHRONOS alone: reading
-events, matching, storing in SQLite, acknowledging.
+Mesos itself is the test double in another process, so what is measured of this process is CHRONOS alone:
+reading events, matching, storing in SQLite, acknowledging.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def run(*, tasks: int = 10000, offers_per_second: int = 1000) -> dict[str, Any]:
     """Run ``tasks`` pretended tasks, then take ``offers_per_second`` offers with nothing to run on them.
 
     Returns:
-        CPU milliseconds per task, of this process alone; tasks a second; updates that Mesos had to send again or
-        that were never acknowledged (``missed_acknowledgements``); CPU milliseconds per offer.
+        CPU milliseconds per task, of this process alone; tasks a second; updates that Mesos had to send again
+        or that were never acknowledged (``missed_acknowledgements``); CPU milliseconds per offer.
     """
     with tempfile.TemporaryDirectory(prefix="chronos-bench-") as folder:
-        # Each agent takes one task at a time. An offer that is of no use is kept for a second, and comes again
-        # after a quarter of one at most.
+        # Each agent takes one task at a time. An offer that is of no use is kept for a second, and comes
+        # again after a quarter of one at most.
         agents = 3 * offers_per_second // 2
         command = [
             *(sys.executable, "-m", "chronos_plugin.hooks.mesos.double", "--port", "0"),

@@ -1,7 +1,8 @@
 """Target ``mesos``: steps as tasks of Apache Mesos, through the process that holds the framework.
 
 Options: ``connection``, of the target alone; of the target and of bindings ``user``, ``placement``,
-``priority``, ``disk``, ``kill_grace``, and for steps with an image ``containerizer``, ``volumes``, ``network``.
+``priority``, ``disk``, ``kill_grace``, and for steps with an image ``containerizer``, ``volumes``,
+``network``.
 """
 
 from __future__ import annotations

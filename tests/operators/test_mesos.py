@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,10 +19,10 @@ from tests.hooks.mesos.conftest import cluster
 
 
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryQueue]:
+def queue(monkeypatch: pytest.MonkeyPatch) -> MemoryQueue:
     made = MemoryQueue()
-    monkeypatch.setattr(hook, "queue_of", lambda name: made)
-    yield made
+    monkeypatch.setattr(hook, "queue_of", lambda _: made)
+    return made
 
 
 def context() -> Any:

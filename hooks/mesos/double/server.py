@@ -298,7 +298,7 @@ class MesosDouble:
             await request.answer(404, b"")
 
     def _state(self) -> dict[str, Any]:
-        """Return of an agent's state what tells where sandboxes lie; running and completed are not told apart."""
+        """Return of an agent's state what tells where sandboxes lie; all count as running."""
         frameworks: dict[str, list[dict[str, str]]] = {}
         for latest in self.root.glob("slaves/*/frameworks/*/executors/*/runs/latest"):
             executor = {"id": latest.parts[-3], "directory": str(latest.resolve())}

@@ -175,10 +175,14 @@ def test_silence_ends_the_subscription() -> None:
         async def main() -> None:
             client = SchedulerClient(Address(tuple(double.urls)), missed_heartbeats=3)
             async with client.subscribe(Framework(), None) as subscription:
-                with pytest.raises(MesosFailed, match="no heartbeat"):
+
+                async def read() -> None:
                     async for event in subscription.events():
                         if isinstance(event, Heartbeat):
                             double.do(lambda master: setattr(master.faults, "silent", True))
+
+                with pytest.raises(MesosFailed, match="no heartbeat"):
+                    await read()
             await client.close()
 
         asyncio.run(main())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -249,7 +250,7 @@ def test_unreachable_tasks_are_asked_for_with_growing_pauses() -> None:
         if "RECONCILE" in driver.types():
             asked.append(driver.now)
             driver.told(launched, TaskState.UNREACHABLE, None, reason=RECONCILED)
-    pauses = [b - a for a, b in zip(asked, asked[1:], strict=False)]
+    pauses = [b - a for a, b in pairwise(asked)]
     assert len(pauses) >= 3
     assert pauses == sorted(pauses)
 

@@ -31,7 +31,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TaskQueue
     engine = make_engine(f"sqlite:///{tmp_path}/q.db")
     migrate.upgrade(engine)
     made = DatabaseQueue("mesos_default", lambda: engine)
-    monkeypatch.setattr(hook, "queue_of", lambda name: made)
+    monkeypatch.setattr(hook, "queue_of", lambda _: made)
     yield made
     engine.dispose()
 
