@@ -7,10 +7,11 @@ event means and when to come back is said elsewhere.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ SCHEDULER_API = "/api/v1/scheduler"
 MISSED_HEARTBEATS = 5
 _MAX_HOPS = 5
 _ANSWER_SECONDS = 30.0
+_TIMEOUT = httpx.Timeout(_ANSWER_SECONDS, connect=10.0)
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
@@ -82,17 +84,22 @@ class Address:
 
     def http(self) -> httpx.AsyncClient:
         """Return a client that logs in as this principal and follows no redirect by itself."""
+        return httpx.AsyncClient(transport=self.transport(), headers=self.headers(), timeout=_TIMEOUT)
+
+    def transport(self) -> httpx.AsyncHTTPTransport:
+        """Return what carries requests without adding anything to them."""
         verify: bool | ssl.SSLContext = self.verify is True
         if isinstance(self.verify, str):
             verify = ssl.create_default_context(cafile=self.verify)
-        return httpx.AsyncClient(
-            auth=httpx.BasicAuth(self.principal, self.secret) if self.principal else None,
-            verify=verify,
-            headers=_JSON,
-            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=10.0),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32),
-            trust_env=False,
-        )
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
+        return httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of all requests."""
+        if not self.principal:
+            return dict(_JSON)
+        credentials = base64.b64encode(f"{self.principal}:{self.secret}".encode()).decode()
+        return {**_JSON, "Authorization": f"Basic {credentials}"}
 
 
 class SchedulerClient:
@@ -114,11 +121,14 @@ class SchedulerClient:
         self._masters = list(address.masters)
         self._http = http or address.http()
         self._owns_http = http is None
+        self._transport = address.transport()
+        self._headers = address.headers()
         self._missed_heartbeats = missed_heartbeats
         self.leader: str | None = None
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._transport.aclose()
         if self._owns_http:
             await self._http.aclose()
 
@@ -137,7 +147,8 @@ class SchedulerClient:
             if response.status_code != 200 or not stream_id:
                 raise await _refusal(response)
             assert self.leader is not None
-            yield Subscription(self._http, self.leader, response, stream_id, self._missed_heartbeats)
+            headers = {**self._headers, "Mesos-Stream-Id": stream_id}
+            yield Subscription(self._transport, headers, self.leader, response, self._missed_heartbeats)
         finally:
             await response.aclose()
 
@@ -192,16 +203,17 @@ class Subscription:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        transport: httpx.AsyncHTTPTransport,
+        headers: Mapping[str, str],
         master: str,
         response: httpx.Response,
-        stream_id: str,
         missed_heartbeats: int,
     ) -> None:
         self.master = master
-        self._http = http
+        self._transport = transport
+        self._url = httpx.URL(master + SCHEDULER_API)
+        self._headers = {**headers, "Host": self._url.netloc.decode()}
         self._response = response
-        self._headers = {"Mesos-Stream-Id": stream_id}
         self._missed_heartbeats = missed_heartbeats
         self._framework_id = ""
 
@@ -245,10 +257,20 @@ class Subscription:
             MesosFailed: If it is not known whether it did.
         """
         named = {**body, "framework_id": {"value": self._framework_id}}
+        # The transport by itself: one call a status is the bulk of all work, and a client adds a third.
+        request = httpx.Request(
+            "POST",
+            self._url,
+            headers=self._headers,
+            content=json.dumps(named).encode(),
+            extensions={"timeout": _TIMEOUT.as_dict()},
+        )
         try:
-            response = await self._http.post(
-                self.master + SCHEDULER_API, content=json.dumps(named).encode(), headers=self._headers
-            )
+            response = await self._transport.handle_async_request(request)
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise CallRefused(f"{self.master}: {error or type(error).__name__}") from error
         except httpx.HTTPError as error:

@@ -87,8 +87,8 @@ def _engine() -> Engine:
         file = configured.home / "chronos" / "chronos.db"
         if not file.is_file():
             raise SettingInvalid(
-                "Airflow keeps its own database from tasks and triggers: set [chronos] database to the address "
-                "of the CHRONOS database on all machines"
+                "Airflow keeps its own database from tasks and triggers: set [chronos] database to the "
+                "address of the CHRONOS database, on all machines"
             )
         configured = replace(configured, database=f"sqlite:///{file}")
     return engine(configured)

@@ -45,6 +45,11 @@ class Outbox:
         self._senders = [asyncio.create_task(self._send_orders())]
         self._senders += [asyncio.create_task(self._send_acknowledgements()) for _ in range(senders)]
 
+    @property
+    def unacknowledged(self) -> int:
+        """Acknowledgements that wait to be sent."""
+        return self._acknowledgements.qsize()
+
     def put(self, call: Launch | Call) -> None:
         """Let a call be sent."""
         if isinstance(call, dict) and call["type"] == "ACKNOWLEDGE":

@@ -57,6 +57,7 @@ class Pace:
         back_off: First and longest pause before subscribing again; it doubles, and is drawn at random below.
         senders: Acknowledgements, and launches, under way at a time.
         batch: Inputs that are stored in one transaction.
+        backlog: Events and acknowledgements that wait, over which nothing is launched.
         keep: How long ended tasks stay in the store.
     """
 
@@ -65,6 +66,7 @@ class Pace:
     back_off: tuple[float, float] = (0.5, 30.0)
     senders: int = 4
     batch: int = 2000
+    backlog: int = 500
     keep: float = 30 * 86400.0
 
 
@@ -167,11 +169,16 @@ class _Tenure:
     async def _work(self) -> None:
         while True:
             inputs = await self._gather()
-            actions = self._scheduler.step(inputs, time.time())
+            actions = self._scheduler.step(inputs, time.time(), launching=self._keeps_up())
             await self._store(actions)
             if any(isinstance(item, Subscribed) for item in inputs):
                 self._outbox = self._opened
             await self._carry_out(actions)
+
+    def _keeps_up(self) -> bool:
+        """Whether there is room for more tasks: statuses that wait too long would be sent again."""
+        unacknowledged = self._outbox.unacknowledged if self._outbox else 0
+        return self._inbox.qsize() + unacknowledged < self._pace.backlog
 
     async def _gather(self) -> list[Input]:
         """Return what has happened since; new wishes are read between two steps only, never beside one."""

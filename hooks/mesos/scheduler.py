@@ -80,8 +80,14 @@ class Scheduler:
         for task in tasks:
             self._put(task, 0.0)
 
-    def step(self, inputs: Iterable[Input], now: float) -> Actions:
-        """Take in what happened; return what is to be done."""
+    def step(self, inputs: Iterable[Input], now: float, *, launching: bool = True) -> Actions:
+        """Take in what happened; return what is to be done.
+
+        Args:
+            inputs: In their order.
+            now: Seconds since the epoch.
+            launching: Whether tasks may be launched; if not, offers are treated as too small.
+        """
         self._actions = Actions()
         for item in inputs:
             handler = _HANDLERS.get(type(item))
@@ -90,7 +96,7 @@ class Scheduler:
         if self.connected:
             self._kill_due(now)
             self._reconcile_due(now)
-            self._use_offers(now)
+            self._use_offers(now, launching)
         return self._actions
 
     def counts(self) -> dict[str, int]:
@@ -153,11 +159,11 @@ class Scheduler:
 
     # Launches
 
-    def _use_offers(self, now: float) -> None:
+    def _use_offers(self, now: float, launching: bool) -> None:
         if not self._waiting:
             self._want_nothing()
             return
-        for placement in match(self.offers.values(), self._waiting) if self.offers else ():
+        for placement in match(self.offers.values(), self._waiting) if self.offers and launching else ():
             self._launch(placement, now)
         if self._waiting:
             old = [i for i, at in self._offered_at.items() if now - at >= self.rules.offer_hold]
