@@ -13,6 +13,7 @@
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
+        ├── DatabaseNotReady      the CHRONOS database has not the tables of this version
         ├── ServiceBusy           it may, when it is asked again
         ├── TargetUnreachable     a target gives no answer now; asking again may help
         ├── TargetRefused         a target answers that it will not run this job
@@ -135,6 +136,10 @@ class ServiceFailed(ChronosError):
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class DatabaseNotReady(ServiceFailed):
+    """Raised when the CHRONOS database lacks migrations, or has those of a newer version."""
 
 
 class ServiceBusy(ServiceFailed):

@@ -243,6 +243,34 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "integer",
         "default": "3600",
     },
+    "database": {
+        "description": (
+            "Address of the CHRONOS database, ``postgresql://…`` or ``sqlite:///…``. Default: Airflow's own "
+            "PostgreSQL, in a schema ``chronos``; beside an Airflow on SQLite, "
+            "``{AIRFLOW_HOME}/chronos/chronos.db``."
+        ),
+        "type": "string",
+        "default": "",
+    },
+    "mesos_lease": {
+        "description": (
+            "Seconds after whose lapse another airflow chronos mesos agent takes over from one that has died."
+        ),
+        "type": "float",
+        "default": "15",
+    },
+    "mesos_doubt_timeout": {
+        "description": (
+            "Seconds for which a task may be TASK_UNREACHABLE or TASK_UNKNOWN before it is given up as lost."
+        ),
+        "type": "float",
+        "default": "3600",
+    },
+    "mesos_keep_days": {
+        "description": "Days for which the rows of ended Mesos tasks are kept.",
+        "type": "float",
+        "default": "30",
+    },
     "enable_dev": {
         "description": "Accept development versions of CWL (v1.3 with ``loop``).",
         "type": "boolean",
@@ -255,6 +283,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 class Settings:
     """The settings of one process; field meanings are the descriptions in :data:`OPTIONS`.
 
+    ``home`` is Airflow's home folder.
     ``output_uri`` is the URI of a storage that was given as ``output_root``, else empty; ``output_root`` is
     then the default folder.
     """
@@ -292,7 +321,12 @@ class Settings:
     preload: str = "auto"
     parse_process_files: int = 100
     unchanged_parse_interval: int = 3600
+    mesos_lease: float = 15.0
+    mesos_doubt_timeout: float = 3600.0
+    mesos_keep_days: float = 30.0
     enable_dev: bool = True
+    database: str = ""
+    home: Path = Path("~/airflow")
 
     @property
     def target_states(self) -> Path:
@@ -381,7 +415,12 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         preload=_word("preload", values, PRELOAD_MODES),
         parse_process_files=max(1, _number("parse_process_files", values, int)),
         unchanged_parse_interval=_number("unchanged_parse_interval", values, int),
+        mesos_lease=max(1.0, _number("mesos_lease", values, float)),
+        mesos_doubt_timeout=_number("mesos_doubt_timeout", values, float),
+        mesos_keep_days=_number("mesos_keep_days", values, float),
         enable_dev=_word("enable_dev", values, ("true", "false")) == "true",
+        database=values["database"].strip().replace("{AIRFLOW_HOME}", str(home)),
+        home=home,
     )
 
 
