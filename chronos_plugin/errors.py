@@ -12,7 +12,10 @@
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
-        └── CloudFailed           a SafeScale service refused or could not; carries the reason
+        ├── CloudFailed           a SafeScale service refused or could not; carries the reason
+        ├── TargetUnreachable     a target gives no answer now; asking again may help
+        ├── TargetRefused         a target answers that it will not run this job
+        └── TargetUnsupported     a target has no such ability (hold, suspend …)
 
 *Invalid*, *unsupported* and *failed* are never mixed: they need different people.
 """
@@ -147,3 +150,15 @@ CLOUD_REASONS = {
     "busy": "the service aborted the request, or what was named is in use",
     "failed": "the service tried and failed",
 }
+
+
+class TargetUnreachable(ServiceFailed):
+    """Raised when an execution target does not answer, or says that it cannot now."""
+
+
+class TargetRefused(ServiceFailed):
+    """Raised when an execution target will not run a job, now or later, as it was submitted."""
+
+
+class TargetUnsupported(ServiceFailed):
+    """Raised when an execution target is asked for something that it has no way to do."""
