@@ -13,6 +13,7 @@
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
         ├── CloudFailed           a SafeScale service refused or could not; carries the reason
+        ├── DatabaseNotReady      the CHRONOS database has not the tables of this version
         ├── TargetUnreachable     a target gives no answer now; asking again may help
         ├── TargetRefused         a target answers that it will not run this job
         └── TargetUnsupported     a target has no such ability (hold, suspend …)
@@ -150,6 +151,10 @@ CLOUD_REASONS = {
     "busy": "the service aborted the request, or what was named is in use",
     "failed": "the service tried and failed",
 }
+
+
+class DatabaseNotReady(ServiceFailed):
+    """Raised when the CHRONOS database lacks migrations, or has those of a newer version."""
 
 
 class TargetUnreachable(ServiceFailed):

@@ -131,6 +131,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "auto",
     },
+    "database": {
+        "description": (
+            "Address of the CHRONOS database, ``postgresql://…`` or ``sqlite:///…``. Default: Airflow's own "
+            "PostgreSQL, in a schema ``chronos``; beside an Airflow on SQLite, "
+            "``{AIRFLOW_HOME}/chronos/chronos.db``."
+        ),
+        "type": "string",
+        "default": "",
+    },
     "enable_dev": {
         "description": "Accept development versions of CWL (v1.3 with ``loop``).",
         "type": "boolean",
@@ -141,7 +150,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one process; field meanings are the descriptions in :data:`OPTIONS`."""
+    """The settings of one process; field meanings are the descriptions in :data:`OPTIONS`.
+
+    ``home`` is Airflow's home folder.
+    """
 
     work_root: Path
     output_root: Path
@@ -160,6 +172,8 @@ class Settings:
     keep_work: str = "failed"
     preload: str = "auto"
     enable_dev: bool = True
+    database: str = ""
+    home: Path = Path("~/airflow")
 
 
 def load() -> Settings:
@@ -216,6 +230,8 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         keep_work=_word("keep_work", values, ("all", "failed")),
         preload=_word("preload", values, PRELOAD_MODES),
         enable_dev=_word("enable_dev", values, ("true", "false")) == "true",
+        database=values["database"].strip().replace("{AIRFLOW_HOME}", str(home)),
+        home=home,
     )
 
 

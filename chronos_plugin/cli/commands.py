@@ -4,42 +4,24 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import functools
 import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from chronos_plugin import settings
-from chronos_plugin.errors import ChronosError, CwlError, CwlUnsupported, InputInvalid, ServiceFailed
+from chronos_plugin.cli.output import plainly as _plainly
+from chronos_plugin.cli.output import print_table as _print_table
+from chronos_plugin.errors import CwlError, InputInvalid, ServiceFailed
 
 if TYPE_CHECKING:
     from chronos_plugin.compiler.graph import Execution
 
-UNSUPPORTED = 33
 _PROGRESS_FROM = 20
-
-
-def _plainly(command: Callable[[Namespace], int | None]) -> Callable[[Namespace], None]:
-    """Turn CHRONOS's errors into one message and an exit status."""
-
-    @functools.wraps(command)
-    def run(arguments: Namespace) -> None:
-        try:
-            status = command(arguments) or 0
-        except ChronosError as error:
-            print(f"airflow chronos: {error}", file=sys.stderr)
-            status = UNSUPPORTED if isinstance(error, CwlUnsupported) else 1
-        except KeyboardInterrupt:
-            status = 130
-        if status:
-            sys.exit(status)
-
-    return run
 
 
 @_plainly
@@ -265,13 +247,6 @@ def _wishes(execution: Execution) -> str:
     wishes = dataclasses.asdict(execution)
     stated = {k: v for k, v in wishes.items() if v != getattr(default, k)}
     return ", ".join(f"{k}={','.join(v) if isinstance(v, tuple) else v}" for k, v in stated.items())
-
-
-def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    lines = [head, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _server(arguments: Namespace) -> str:

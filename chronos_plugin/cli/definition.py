@@ -6,6 +6,8 @@ import argparse
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
+from chronos_plugin.cli import store
+
 _FILE = Arg(("file",), metavar="FILE", help="CWL document, or document#process")
 _JSON = Arg(("--json",), help="print JSON", action="store_true")
 _SERVER = Arg(
@@ -20,8 +22,8 @@ def get_commands() -> list[CLICommand]:
     return [
         GroupCommand(
             name="chronos",
-            help="Compile, check, deploy and run CWL documents",
-            subcommands=[*_document_commands(), *_run_commands()],
+            help="CWL documents and their runs: compile, deploy, run; the history and its database",
+            subcommands=[*_document_commands(), *_run_commands(), *store.commands()],
         )
     ]
 

@@ -1,0 +1,72 @@
+"""What the commands under ``airflow chronos db`` do."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from typing import Any
+
+from chronos_plugin.cli.output import plainly, print_table
+from chronos_plugin.errors import DatabaseNotReady
+
+
+@plainly
+def upgrade(arguments: Namespace) -> None:
+    """Bring the tables to this version."""
+    from chronos_plugin.db import migrate
+    from chronos_plugin.db.engine import database_url, make_engine
+
+    url = database_url()
+    engine = make_engine(url)
+    if arguments.dry_run:
+        revisions, done = migrate.pending(engine), "would be applied"
+    else:
+        revisions, done = migrate.upgrade(engine), "applied"
+    place = url.render_as_string(hide_password=True)
+    if arguments.json:
+        print(json.dumps({"database": place, "revisions": revisions, "applied": not arguments.dry_run}))
+        return
+    for revision in revisions:
+        print(f"{revision}: {done}")
+    print(f"{place}: {'nothing to do' if not revisions else f'{len(revisions)} migrations {done}'}")
+
+
+@plainly
+def check(arguments: Namespace) -> int:
+    """Tell whether the tables are those of this version; status 1 if not."""
+    from chronos_plugin.db import migrate
+    from chronos_plugin.db.engine import database_url, make_engine
+
+    url = database_url()
+    place = url.render_as_string(hide_password=True)
+    state: dict[str, Any] = {
+        "database": url.render_as_string(hide_password=True),
+        "ok": True,
+        "problem": None,
+    }
+    try:
+        migrate.require(make_engine(url))
+    except DatabaseNotReady as error:
+        state.update(ok=False, problem=str(error))
+    if arguments.json:
+        print(json.dumps(state))
+    else:
+        print(state["problem"] or f"{place}: ready")
+    return 0 if state["ok"] else 1
+
+
+@plainly
+def stats(arguments: Namespace) -> None:
+    """Print the sizes of the tables."""
+    from chronos_plugin.db.engine import engine
+    from chronos_plugin.db.sizes import table_sizes
+
+    rows = table_sizes(engine())
+    if arguments.json:
+        print(json.dumps([vars(row) for row in rows], indent=2))
+        return
+    cells = [
+        (r.table, f"{r.rows:,}", f"{r.table_bytes / 2**20:,.1f}", f"{r.index_bytes / 2**20:,.1f}")
+        for r in rows
+    ]
+    print_table(("TABLE", "ROWS", "DATA MiB", "INDEXES MiB"), cells)
