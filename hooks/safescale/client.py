@@ -2,8 +2,8 @@
 
 No stubs and no interface description are shipped: messages are built from the server's own descriptors
 (:mod:`~chronos_plugin.hooks.safescale.reflection`), fields are set by name where the server has them, and
-numbers of enum values that moved between versions are looked up. The tenant goes with every request, since the
-service's *current tenant* is shared by all its clients. Every call has a deadline.
+numbers of enum values that moved between versions are looked up. The tenant goes with every request, since
+the service's *current tenant* is shared by all its clients. Every call has a deadline.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if not self.tenant:
-            raise SettingInvalid("SafeScale: no tenant is named; its 'current tenant' is shared and never used")
+            raise SettingInvalid(
+                "SafeScale: no tenant is named; its 'current tenant' is shared and never used"
+            )
 
 
 @dataclass
@@ -91,7 +93,7 @@ class SafeScaleClient:
 
         if self._interface is None:
             try:
-                found = await discover(self._open(), timeout=self.endpoint.question_timeout)
+                found = await discover(self._open(), seconds=self.endpoint.question_timeout)
             except grpc.aio.AioRpcError as error:
                 raise translate(error, f"server reflection at {self.endpoint.address}") from None
             if "HostService" not in found.services:
@@ -107,7 +109,7 @@ class SafeScaleClient:
         method: str,
         fields: Mapping[str | Sequence[str], Any] | None = None,
         *,
-        timeout: float | None = None,
+        seconds: float | None = None,
     ) -> dict[str, Any]:
         """Call a method and return the answer's public values.
 
@@ -117,7 +119,7 @@ class SafeScaleClient:
             fields: Values by field name; a dotted name reaches into a message (``host.name``); of a
                 sequence of names the first that this server has is set. An enum's value is its name, or
                 its ending in small letters (``boh`` for ``CF_BOH``).
-            timeout: Seconds; default: the endpoint's for questions. When it passes, the server rolls back.
+            seconds: Deadline; default: the endpoint's for questions. When it passes, the server rolls back.
 
         Raises:
             CloudFailed: With the reason; secrets in the server's words are hidden.
@@ -141,7 +143,7 @@ class SafeScaleClient:
         try:
             answer = await send(
                 request,
-                timeout=timeout or self.endpoint.question_timeout,
+                timeout=seconds or self.endpoint.question_timeout,
                 metadata=(("uuid", str(uuid4())),),
             )
         except grpc.aio.AioRpcError as error:
@@ -224,7 +226,9 @@ def _enum_number(enum: Any, value: str) -> int:
         if name == value or name.partition("_")[2].lower() == value.lower():
             return int(described.number)
     known = ", ".join(name.partition("_")[2].lower() for name in enum.values_by_name)
-    raise CloudFailed(f"this SafeScale server has no {enum.name} {value!r}; it has {known}", reason="unsupported")
+    raise CloudFailed(
+        f"this SafeScale server has no {enum.name} {value!r}; it has {known}", reason="unsupported"
+    )
 
 
 def _set_tenant(message: Any, tenant: str) -> None:

@@ -81,7 +81,11 @@ _CLUSTER_STATES = {
     "CS_ERROR": "failed",
     "CS_REMOVED": "absent",
 }
-_FEATURE_FIELDS: dict[str, Path] = {"on": "target_ref.name", "on_kind": "target_type", "variables": "variables"}
+_FEATURE_FIELDS: dict[str, Path] = {
+    "on": "target_ref.name",
+    "on_kind": "target_type",
+    "variables": "variables",
+}
 
 KINDS: dict[str, Kind] = {
     "host": Kind(

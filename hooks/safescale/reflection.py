@@ -18,8 +18,8 @@ _MAX_FILES = 64
 class Interface:
     """The services that one server offers.
 
-    SafeScale's messages have names without a package (``Host``, ``Image``), so they live in a pool of their own
-    and never in protobuf's default one.
+    SafeScale's messages have names without a package (``Host``, ``Image``), so they live in a pool of their
+    own and never in protobuf's default one.
     """
 
     def __init__(self, pool: DescriptorPool, services: frozenset[str]) -> None:
@@ -60,12 +60,12 @@ class Interface:
             raise CloudFailed(f"this SafeScale server has no {enum} {value}", reason="unsupported") from error
 
 
-async def discover(channel: grpc.aio.Channel, *, timeout: float) -> Interface:
+async def discover(channel: grpc.aio.Channel, *, seconds: float) -> Interface:
     """Ask a server for its services and their messages.
 
     Args:
         channel: An open channel.
-        timeout: Seconds for the whole conversation.
+        seconds: For the whole conversation.
 
     Raises:
         grpc.aio.AioRpcError: If the server does not answer in time or offers no reflection.
@@ -75,7 +75,7 @@ async def discover(channel: grpc.aio.Channel, *, timeout: float) -> Interface:
     from grpc_reflection.v1alpha import reflection_pb2 as messages
     from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
-    call = ServerReflectionStub(channel).ServerReflectionInfo(timeout=timeout)
+    call = ServerReflectionStub(channel).ServerReflectionInfo(timeout=seconds)
 
     async def ask(**question: str) -> Any:
         await call.write(messages.ServerReflectionRequest(**question))

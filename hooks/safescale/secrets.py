@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-_SECRET_FIELD = re.compile(r"private_?key|password|passphrase|secret|credential|token|access_key|api_key", re.I)
+_SECRET_FIELD = re.compile(
+    r"private_?key|password|passphrase|secret|credential|token|access_key|api_key", re.I
+)
 _SECRET_TYPES = frozenset({"SshConfig", "TenantIdentity", "TenantInspectResponse"})
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.S)
 _ASSIGNED = re.compile(r"(?i)\b((?:admin_?)?password|passphrase|private_?key|secret(?:_?key)?)(\W{1,3})(\S+)")

@@ -61,7 +61,9 @@ def parse(text: str, *, count: bool = False) -> tuple[Constraint, ...]:
     for part in text.split(","):
         constraint = _constraint(part, count=count)
         if constraint.name in constraints:
-            raise InputInvalid(f"sizing {text!r}: {constraint.name} is given twice; use an interval [low-high]")
+            raise InputInvalid(
+                f"sizing {text!r}: {constraint.name} is given twice; use an interval [low-high]"
+            )
         constraints[constraint.name] = constraint
     return tuple(constraints.values())
 

@@ -1,8 +1,8 @@
 """The agent: one long-lived process that holds the calls to the cloud.
 
-A SafeScale call lasts until its work is done, and a call that is cancelled is rolled back. So no task, trigger or
-request handler may hold one: they write a :class:`~chronos_plugin.execution.cloud.model.Request` and watch its
-state. Of several agents on one store one leads; the others wait to take its place.
+A SafeScale call lasts until its work is done, and a call that is cancelled is rolled back. So no task and no
+trigger may hold one: they write a :class:`~chronos_plugin.execution.cloud.model.Request` and watch
+its state. Of several agents on one store one leads; the others wait to take its place.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ log = logging.getLogger("chronos.cloud")
 
 Reached = Callable[[str, str], None]
 """Told of the points that a request passes, with its id; tests end the process there."""
+
+
+def pass_by(point: str, request_id: str) -> None:
+    """Do nothing at a point."""
+    del point, request_id
 
 
 class Duty(Protocol):
@@ -49,7 +54,7 @@ class Agent:
     holder: str
     timing: Timing = field(default_factory=Timing)
     duties: tuple[Duty, ...] = ()
-    reached: Reached = lambda point, request_id: None
+    reached: Reached = pass_by
     _work: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _rounds: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     _until: float = 0.0
@@ -115,10 +120,14 @@ class Agent:
                 await what(pursuit)
             except ChronosError as error:
                 log.warning("request %s waits: %s", request.id, error)
+            except Exception as error:
+                log.exception("request %s", request.id)
+                await pursuit.give_up(error)
             finally:
                 if self._work.get(request.id) is asyncio.current_task():
                     del self._work[request.id]
-                self._cancelling.discard(request.id)
+                if what is Pursuit.undo:
+                    self._cancelling.discard(request.id)
 
         self._work[request.id] = asyncio.create_task(work(), name=request.id)
 

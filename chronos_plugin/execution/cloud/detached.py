@@ -1,7 +1,7 @@
 """Shell commands that run a job on a host apart from the ``ssh`` session that starts it.
 
-SafeScale's ``ssh run`` may run a command twice and ends it after 150 seconds. So a job is started by a command
-that may be repeated: it starts the job once in a folder of its own on the host and returns at once::
+SafeScale's ``ssh run`` may run a command twice and ends it after 150 seconds. So a job is started by one
+that may be repeated: it starts the job once, in a folder of its own on the host, and returns::
 
     CONTROL/
         begun       process group of the job: it was started, and is never started again
@@ -25,7 +25,9 @@ GRACE_SECONDS = 10
 
 _START = """\
 d={control}
-command -v flock >/dev/null && command -v setsid >/dev/null || {{ echo "flock and setsid (util-linux) are needed" >&2; exit 69; }}
+for need in flock setsid; do
+  command -v "$need" >/dev/null || {{ echo "$need (util-linux) is needed" >&2; exit 69; }}
+done
 mkdir -p "$d" && cd "$d" || exit 73
 test -e exit || test -e begun || test -e cancelled || setsid /bin/sh -c '
 exec 9>lock
@@ -79,7 +81,11 @@ exit 0
 
 @dataclass(frozen=True)
 class Standing:
-    """How a job stands on a host: ``absent``, ``running``, ``suspended``, ``ended`` or ``lost`` (the host restarted)."""
+    """How a job stands on a host.
+
+    Attributes:
+        state: ``absent``, ``running``, ``suspended``, ``ended``, or ``lost`` (killed, or the host restarted).
+    """
 
     state: str
     exit_code: int | None = None
@@ -114,7 +120,12 @@ def parse_status(text: str) -> Mapping[str, Standing]:
 
 
 def cancel(job_id: str, grace: int = GRACE_SECONDS) -> str:
-    """Return the command that ends a job's processes, politely for ``grace`` seconds, or keeps it from starting."""
+    """Return the command that ends a job's processes, or keeps it from starting.
+
+    Args:
+        job_id: Of the job.
+        grace: Seconds between the polite signal and the other one.
+    """
     return _CANCEL.format(control=_control(job_id), grace=grace)
 
 

@@ -112,15 +112,15 @@ class Cloud(Protocol):
         """Return the resources of a kind."""
 
     async def perform(
-        self, kind: str, verb: str, name: str, spec: Mapping[str, Any], timeout: float | None = None
+        self, kind: str, verb: str, name: str, spec: Mapping[str, Any], seconds: float | None = None
     ) -> Mapping[str, Any]:
-        """Do it and wait until it is done; seconds of ``timeout`` default to what the verb needs."""
+        """Do it and wait until it is done; ``seconds`` default to what the verb needs."""
 
-    async def run(self, host: str, command: str, timeout: float | None = None) -> CommandResult:
+    async def run(self, host: str, command: str, seconds: float | None = None) -> CommandResult:
         """Run a shell command on a host; the service may run it twice, and ends it after 150 seconds."""
 
     async def copy(self, spec: Mapping[str, Any]) -> CommandResult:
-        """Copy between a host and the service's own machine (``source``, ``destination``, ``owner``, ``mode``)."""
+        """Copy between a host and the service's machine: ``source``, ``destination``, ``owner``, ``mode``."""
 
     async def mark(self, host: str, labels: Mapping[str, str]) -> bool:
         """Bind labels to a host; return False where the service knows no labels."""
@@ -135,7 +135,9 @@ class RequestTable(Protocol):
     def get(self, request_id: str) -> Request | None:
         """Return a request, or None."""
 
-    def select(self, *, states: Sequence[RequestState] = (), name: str = "", limit: int = 1000) -> list[Request]:
+    def select(
+        self, *, states: Sequence[RequestState] = (), name: str = "", limit: int = 1000
+    ) -> list[Request]:
         """Return requests, the oldest first, by state and resource name where these are given."""
 
     def change(self, request_id: str, expected: Sequence[RequestState], **values: Any) -> bool:

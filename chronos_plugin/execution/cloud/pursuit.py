@@ -66,6 +66,7 @@ class Pursuit:
         if not await self._change(state=RequestState.RUNNING):
             return
         self.reached("claimed", request.id)
+        cloud: Cloud | None = None
         try:
             cloud = await self.connect(request.connection)
             if request.verb == "run":
@@ -75,11 +76,14 @@ class Pursuit:
             else:
                 result = await self._converge(cloud)
         except ChronosError as error:
-            await self._fail(str(error), error.reason if isinstance(error, CloudFailed) else "invalid")
+            await self._end_badly(cloud, error)
         else:
             self.reached("fulfilled", request.id)
             await self._change(
-                state=RequestState.SUCCEEDED, result=dict(result), ended=time.time(), expected=(RequestState.RUNNING,)
+                state=RequestState.SUCCEEDED,
+                result=dict(result),
+                ended=time.time(),
+                expected=(RequestState.RUNNING,),
             )
             self.reached("finished", request.id)
 
@@ -91,13 +95,17 @@ class Pursuit:
             cloud = await self.connect(request.connection)
             if request.verb == "run":
                 await cloud.run(request.name, detached.cancel(request.id))
-            elif request.verb == "create" and not request.progress.get("found", True):
+            elif self._may_remove():
                 result["removed"] = await self._remove(cloud, deadline)
         except ChronosError as error:
             result["error"] = str(error)
         await self._change(
             state=RequestState.CANCELLED, result=result, error=result.get("error", ""), ended=time.time()
         )
+
+    async def give_up(self, error: Exception) -> None:
+        """Write down that the request failed for a reason that nobody foresaw."""
+        await self._fail(f"{type(error).__name__}: {error}", "failed")
 
     # -- resources
 
@@ -130,10 +138,12 @@ class Pursuit:
         log.info("%s %s %s (request %s)", request.verb, request.kind, request.name, request.id)
         self.reached("before call", request.id)
         try:
-            await cloud.perform(request.kind, request.verb, request.name, spec, timeout=self._left())
+            await cloud.perform(request.kind, request.verb, request.name, spec, seconds=self._left())
         except CloudFailed as error:
             self._unsettled = time.time()
-            if error.reason == "exists" or (error.reason == "absent" and request.verb not in ("create", "expand")):
+            if error.reason == "exists" or (
+                error.reason == "absent" and request.verb not in ("create", "expand")
+            ):
                 # Half made or half gone: what it is, the next look tells.
                 await self._sleep(self._growing_pause())
             else:
@@ -194,7 +204,9 @@ class Pursuit:
                 continue
             if done.status == 0:
                 return done.output
-            raise CloudFailed(f"{self.request.name}: status {done.status}: {done.errors.strip()}", reason="failed")
+            raise CloudFailed(
+                f"{self.request.name}: status {done.status}: {done.errors.strip()}", reason="failed"
+            )
 
     async def _copy(self, cloud: Cloud) -> Mapping[str, Any]:
         while True:
@@ -235,10 +247,33 @@ class Pursuit:
     def _settled(self) -> bool:
         return self._unsettled is None or time.time() - self._unsettled >= self.timing.settle
 
+    async def _end_badly(self, cloud: Cloud | None, error: ChronosError) -> None:
+        reason = error.reason if isinstance(error, CloudFailed) else "invalid"
+        text = str(error)
+        if cloud is not None and reason == "timeout" and self._may_remove():
+            # The service rolls back what did not come about in time; what it leaves is removed.
+            try:
+                gone = await self._remove(cloud, time.time() + self.timing.rollback)
+            except CloudFailed as second:
+                gone, text = False, f"{text}; and {second}"
+            text += (
+                "; nothing is left of it" if gone else "; it may still be there: airflow chronos cloud list"
+            )
+        await self._fail(text, reason)
+
+    def _may_remove(self) -> bool:
+        request = self.request
+        made_here = request.verb == "create" and request.progress.get("found") is False
+        return made_here and not request.spec.get("keep_on_failure")
+
     async def _fail(self, error: str, reason: str) -> None:
         log.warning("request %s failed: %s", self.request.id, error)
         await self._change(
-            state=RequestState.FAILED, error=error, reason=reason, ended=time.time(), expected=(RequestState.RUNNING,)
+            state=RequestState.FAILED,
+            error=error,
+            reason=reason,
+            ended=time.time(),
+            expected=(RequestState.RUNNING,),
         )
 
     async def _keep(self, progress: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The double's cloud: hosts, clusters and the rest in memory, changed with the latency and faults that a test sets."""
+"""The double's cloud: hosts, clusters and the rest in memory, with latency and faults that a test sets."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from typing import Any
 
 from chronos_plugin.hooks.safescale.double.machine import Machine
 
-PRIVATE_KEY = (
-    "-----BEGIN RSA PRIVATE KEY-----\nMIIDoubleKeyThatMustNeverBeSeenAnywhere0123456789\n-----END RSA PRIVATE KEY-----"
-)
+KEY_BODY = "MIIDoubleKeyThatMustNeverBeSeenAnywhere0123456789"
+PRIVATE_KEY = f"-----BEGIN RSA PRIVATE KEY-----\n{KEY_BODY}\n-----END RSA PRIVATE KEY-----"
 PASSWORD = "Double-Password-That-Must-Never-Be-Seen"  # noqa: S105 - planted, to be searched for
 MINIMUM = {1: (1, 1), 2: (2, 3), 3: (3, 7)}
 """Masters and nodes of a cluster without orchestrator, by complexity."""
 
 
-class Refusal(Exception):  # noqa: N818 - what the service answers
+class Refusal(Exception):
     """An answer with a status code other than OK."""
 
     def __init__(self, code: str, details: str) -> None:
@@ -28,7 +27,7 @@ class Refusal(Exception):  # noqa: N818 - what the service answers
         self.code, self.details = code, details
 
 
-class Gone(Exception):  # noqa: N818 - a state of the call
+class Gone(Exception):
     """The client cancelled the call, or its deadline passed."""
 
 

@@ -1,14 +1,15 @@
 """The double's description of SafeScale's interface, by version.
 
-Names and numbers of fields are facts of the interface; the text beside this file is CHRONOS's own and holds what
-CHRONOS uses. A part of a line is ``number name type``; ``[]`` marks a list; ``since`` and ``until`` name the
-versions that have it.
+Names and numbers of fields are facts of the interface; the text beside this file is CHRONOS's own and holds
+what CHRONOS uses. A part of a line is ``number name type``; ``[]`` marks a list; ``since`` and ``until`` name
+the versions that have it.
 """
 
 from __future__ import annotations
 
 import re
 from importlib.resources import files
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def describe(version: str) -> tuple[DescriptorPool, tuple[str, ...]]:
 
 def _in(version: str, words: list[str]) -> bool:
     """Return whether ``version`` is within the ``since`` and ``until`` among ``words``."""
-    limits = dict(zip(words, words[1:], strict=False))
+    limits = dict(pairwise(words))
     since, until = limits.get("since", VERSIONS[0]), limits.get("until", VERSIONS[-1])
     return VERSIONS.index(since) <= VERSIONS.index(version) <= VERSIONS.index(until)
 

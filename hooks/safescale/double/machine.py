@@ -25,7 +25,11 @@ class Machine:
         process = subprocess.Popen(
             ["/bin/sh", "-c", command],
             cwd=self.folder,
-            env={"HOME": str(self.folder), "PATH": os.environ.get("PATH", "/usr/bin:/bin"), _MARK: self._mark},
+            env={
+                "HOME": str(self.folder),
+                "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+                _MARK: self._mark,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chronos_plugin.hooks.safescale.double.cloud import Call, Cloud, Fault, Gone, Refusal, Tenant
 from chronos_plugin.hooks.safescale.double.interface import describe
-from chronos_plugin.hooks.safescale.double.services import Services, method_of
+from chronos_plugin.hooks.safescale.double.services import method_of
 
 if TYPE_CHECKING:
     import grpc
@@ -57,11 +57,10 @@ class Double:
         from grpc_reflection.v1alpha import reflection
 
         pool, names = describe(self.version)
-        services = Services(self.cloud)
         server = grpc.server(ThreadPoolExecutor(_THREADS), options=(("grpc.so_reuseport", 0),))
         for name in names:
             handlers = {
-                method.name: _handler(self.cloud, services, name, method)
+                method.name: _handler(self.cloud, name, method)
                 for method in pool.FindServiceByName(name).methods
             }
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
@@ -81,7 +80,7 @@ class Double:
                     host.machine.kill()
 
 
-def _handler(cloud: Cloud, services: Services, service: str, method: Any) -> grpc.RpcMethodHandler:
+def _handler(cloud: Cloud, service: str, method: Any) -> grpc.RpcMethodHandler:
     import grpc
     from google.protobuf.message_factory import GetMessageClass
 
@@ -97,7 +96,7 @@ def _handler(cloud: Cloud, services: Services, service: str, method: Any) -> grp
             if service == "TenantService":
                 return answer_type(**_tenants(cloud, method.name))
             tenant = _tenant(cloud, tenant_name)
-            work = method_of(services, service, method.name)
+            work = method_of(cloud, service, method.name)
             if work is None:
                 raise Refusal("UNIMPLEMENTED", f"{name} is not implemented")
             return _fitting(answer_type, _disturbed(cloud.fault(name), work, request, tenant, call))
@@ -107,7 +106,9 @@ def _handler(cloud: Cloud, services: Services, service: str, method: Any) -> grp
             context.abort(grpc.StatusCode.CANCELLED, "aborted by client")
 
     return grpc.unary_unary_rpc_method_handler(
-        answer, request_deserializer=request_type.FromString, response_serializer=answer_type.SerializeToString
+        answer,
+        request_deserializer=request_type.FromString,
+        response_serializer=answer_type.SerializeToString,
     )
 
 
@@ -132,10 +133,10 @@ def _disturbed(
 
 
 def _tenant_name(service: str, request: Any) -> str:
-    """Return the tenant that the service reads from a request: its own field, or that of a reference in it."""
-    if service != "SshService" or not hasattr(request, "host"):
-        if getattr(request, "tenant_id", ""):
-            return str(request.tenant_id)
+    """Return the tenant that the service reads: the request's own, or that of a reference in it."""
+    runs_command = service == "SshService" and hasattr(request, "host")
+    if not runs_command and getattr(request, "tenant_id", ""):
+        return str(request.tenant_id)
     for name in _TENANT_IN:
         inner = getattr(request, name, None)
         if getattr(inner, "tenant_id", ""):
