@@ -123,10 +123,34 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "failed",
     },
+    "keep_work_days": {
+        "description": (
+            "Days after the end of a run for which ``airflow chronos clean`` keeps its work directories; "
+            "0: for ever."
+        ),
+        "type": "integer",
+        "default": "30",
+    },
+    "keep_state_days": {
+        "description": (
+            "Days after the end of a run for which ``airflow chronos clean`` keeps its results, inputs and "
+            "output object; 0: for ever."
+        ),
+        "type": "integer",
+        "default": "0",
+    },
+    "keep_outputs_days": {
+        "description": (
+            "Days after the end of a run for which ``airflow chronos clean`` keeps its published outputs; "
+            "0: for ever."
+        ),
+        "type": "integer",
+        "default": "0",
+    },
     "preload": {
         "description": (
-            "Import the CWL library once in processes that fork tasks: auto (scheduler with a "
-            "local executor, DAG processor), always, or never."
+            "Import the CWL library once in processes that fork tasks or compile documents: auto "
+            "(scheduler with a local executor, DAG processor, API server), always, or never."
         ),
         "type": "string",
         "default": "auto",
@@ -170,6 +194,9 @@ class Settings:
     pool_slot_cores: float = 0.0
     retries: int = 0
     keep_work: str = "failed"
+    keep_work_days: int = 30
+    keep_state_days: int = 0
+    keep_outputs_days: int = 0
     preload: str = "auto"
     enable_dev: bool = True
     database: str = ""
@@ -228,6 +255,9 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         pool_slot_cores=_number("pool_slot_cores", values, float),
         retries=_number("retries", values, int),
         keep_work=_word("keep_work", values, ("all", "failed")),
+        keep_work_days=_natural("keep_work_days", values),
+        keep_state_days=_natural("keep_state_days", values),
+        keep_outputs_days=_natural("keep_outputs_days", values),
         preload=_word("preload", values, PRELOAD_MODES),
         enable_dev=_word("enable_dev", values, ("true", "false")) == "true",
         database=values["database"].strip().replace("{AIRFLOW_HOME}", str(home)),
@@ -247,3 +277,10 @@ def _number(name: str, values: Mapping[str, str], kind: Callable[[str], _N]) -> 
         return kind(values[name])
     except ValueError as error:
         raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write a number") from error
+
+
+def _natural(name: str, values: Mapping[str, str]) -> int:
+    number = _number(name, values, int)
+    if number < 0:
+        raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write 0 or more")
+    return number

@@ -7,20 +7,29 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import shutil
+import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from chronos_plugin.compiler.graph import Task
-from chronos_plugin.errors import RunFailed
-from chronos_plugin.execution import links
+from chronos_plugin.errors import RunFailed, StepFailed, StepLost
+from chronos_plugin.execution import detached, links
+from chronos_plugin.execution.bindings.document import TargetSetting
 from chronos_plugin.execution.inputs import as_input_object, normal_requirements
 from chronos_plugin.execution.process import ToolProcesses
 from chronos_plugin.execution.publish import publish
 from chronos_plugin.execution.run import SKIPPED, SUCCESS, Run, batches
 from chronos_plugin.execution.store import RESULT, Key, strip, write_json
-from chronos_plugin.execution.tool import complete_inputs, execute, prepare_work
+from chronos_plugin.execution.targets.base import Job, JobState, JobStatus
+from chronos_plugin.execution.targets.folder import JobFolder, completed
+from chronos_plugin.execution.targets.registry import target_class
+from chronos_plugin.execution.targets.script import render
+from chronos_plugin.execution.tool import Execution, complete_inputs, execute, prepare_work
 
 log = logging.getLogger("chronos.run")
 
@@ -74,7 +83,7 @@ def lay_out_scatter(run: Run, task: Task) -> tuple[int, int, int]:
 
 
 def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
-    """Execute a step once (one scatter element, where it is scattered).
+    """Execute a step once (one scatter element, where it is scattered), in this process.
 
     Returns:
         The result: ``status`` (``success`` or ``skipped``), ``inputs``, ``outputs``, and for an
@@ -83,20 +92,109 @@ def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
     Raises:
         StepFailed, CwlUnsupported: As :func:`chronos_plugin.execution.tool.execute`.
     """
-    path = tuple(name for name, _ in key)
-    step = run.step(path)
-    inputs = _inputs(run, key)
+    specification = run.specification(tuple(name for name, _ in key))
+    inputs = input_object(run, key)
     if inputs is None:
-        result: dict[str, Any] = {"status": SKIPPED, "outputs": dict.fromkeys(links.ports(step))}
-        run.store.write(key, RESULT, result)
-        return result
+        return _skipped(run, key)
+    _require_own_files(run, inputs)
     work = prepare_work(_fresh(run.store.work(key)))
-    execution = execute(run, run.specification(path), inputs, work, processes)
-    shutil.rmtree(work / "tmp", ignore_errors=True)
+    execution = execute(run, specification, inputs, work, processes)
+    return _succeeded(run, key, inputs, execution)
+
+
+def prepare_step(
+    run: Run, key: Key, setting: TargetSetting, options: Mapping[str, Any], name: str
+) -> JobFolder | dict[str, Any]:
+    """Prepare a step's execution by a target, or return its result where nothing is to be executed.
+
+    Args:
+        options: Of the binding, over those of the target.
+        name: Of the job, for people.
+
+    Raises:
+        StepFailed, CwlUnsupported: As :func:`chronos_plugin.execution.tool.execute`.
+    """
+    specification = run.specification(tuple(name for name, _ in key))
+    inputs = input_object(run, key)
+    if inputs is None:
+        return _skipped(run, key)
+    _require_own_files(run, inputs)
+    work = prepare_work(_fresh(run.store.work(key)))
+    how = detached.Elsewhere(
+        engine=setting.container_engine or run.options.container_engine,
+        image_by_target=target_class(setting.kind).runs_images,
+        default_image=options.get("default_image"),
+    )
+    prepared = detached.prepare(run, specification, inputs, work, how)
+    if isinstance(prepared, Execution):
+        return _succeeded(run, key, inputs, prepared)
+    job = Job(
+        id=f"chronos-{uuid.uuid4().hex[:20]}",
+        name=name,
+        folder=work,
+        resources=prepared.resources,
+        options=options,
+        image=prepared.image if how.image_by_target else None,
+    )
+    folder = JobFolder(work)
+    script = render(prepared.command, work, os.environ.get("PATH", ""))
+    record = {"elsewhere": asdict(how), "inputs": strip(inputs), "image": prepared.image}
+    folder.write_job(job, setting.name, script, record)
+    return folder
+
+
+def open_try(run: Run, key: Key) -> JobFolder | None:
+    """Return the last try of an execution by a target if nobody has dealt with its end, else None."""
+    tries = sorted(run.store.work(key).glob("try-*"), key=lambda p: int(p.name.rpartition("-")[2]))
+    folder = JobFolder(tries[-1]) if tries else None
+    return folder if folder is not None and folder.open else None
+
+
+def collect_step(run: Run, key: Key, folder: JobFolder, status: JobStatus) -> dict[str, Any]:
+    """Read the outputs of an execution that a target has ended; the result is as :func:`run_step`'s.
+
+    Raises:
+        StepFailed, StepFailedTemporarily: If the tool failed or its outputs are not right.
+        StepLost: If the tool was not run to its end, through no fault of its own.
+    """
+    _, target, record = folder.job()
+    ended = folder.exit()
+    try:
+        if ended is None:
+            raise _not_ended(target, status)
+        how = detached.Elsewhere(**record["elsewhere"])
+        specification = run.specification(tuple(name for name, _ in key))
+        execution = detached.collect(run, specification, record["inputs"], folder.path, ended, how)
+    except StepFailed as error:
+        folder.conclude("failed", message=str(error), exit_code=error.exit_code)
+        raise
+    execution.usage = {k: v for k, v in asdict(completed(status, ended).usage).items() if v is not None}
+    result = _succeeded(run, key, record["inputs"], execution)
+    folder.conclude("success")
+    return result
+
+
+def _not_ended(target: str, status: JobStatus) -> StepFailed:
+    said = status.reason or status.native_state or status.state
+    if status.state is JobState.CANCELLED:
+        return StepFailed(f"cancelled on target {target}: {said}", exit_code=status.exit_code)
+    return StepLost(f"target {target} ended the job before its tool had ended: {said}")
+
+
+def _skipped(run: Run, key: Key) -> dict[str, Any]:
+    ports = links.ports(run.step(tuple(name for name, _ in key)))
+    result: dict[str, Any] = {"status": SKIPPED, "outputs": dict.fromkeys(ports)}
+    run.store.write(key, RESULT, result)
+    return result
+
+
+def _succeeded(run: Run, key: Key, inputs: dict[str, Any], execution: Execution) -> dict[str, Any]:
+    ports = links.ports(run.step(tuple(name for name, _ in key)))
+    shutil.rmtree(Path(execution.work) / "tmp", ignore_errors=True)
     result = {
         "status": SUCCESS,
         "inputs": strip(inputs),
-        "outputs": {port: execution.outputs.get(port) for port in links.ports(step)},
+        "outputs": {port: execution.outputs.get(port) for port in ports},
         "command": execution.command,
         "exit_code": execution.exit_code,
         "usage": execution.usage,
@@ -114,7 +212,8 @@ def close_run(run: Run, output_folder: Path) -> dict[str, Any]:
     return published
 
 
-def _inputs(run: Run, key: Key) -> dict[str, Any] | None:
+def input_object(run: Run, key: Key) -> dict[str, Any] | None:
+    """Return the input object of one execution; None if ``when`` skips it."""
     parent, (name, index) = key[:-1], key[-1]
     if run.scope_inputs(parent) is None:
         return None
@@ -122,6 +221,23 @@ def _inputs(run: Run, key: Key) -> dict[str, Any] | None:
         value = run.store.element((*parent, (name, None)), index)
         return None if value is None else dict(value)
     return next(run.plan(parent, tuple(n for n, _ in key)))
+
+
+def _require_own_files(run: Run, value: Any) -> None:
+    """Refuse inputs that the run itself made and whose work directory has been removed since."""
+    if isinstance(value, list):
+        for inner in value:
+            _require_own_files(run, inner)
+    elif isinstance(value, Mapping):
+        location = str(value.get("location") or "")
+        path = Path(unquote(urlsplit(location).path)) if location.startswith("file:") else None
+        if path is not None and path.is_relative_to(run.store.root) and not os.path.lexists(path):
+            raise StepFailed(
+                f"{path} is gone: the work directories of this run have been removed (options keep_work and "
+                "keep_work_days of [chronos]); clear the steps before this one too, or the whole run"
+            )
+        for inner in value.values():
+            _require_own_files(run, inner)
 
 
 def _fresh(folder: Path) -> Path:

@@ -23,7 +23,7 @@ class Verb:
         name: The request's field for the resource's name.
         fields: The request's fields for the words of a specification.
         needs: Words that a specification must have.
-        timeout: Seconds that the call may take by default.
+        seconds: That the call may take.
         constants: Fields that always have the same value.
     """
 
@@ -31,7 +31,7 @@ class Verb:
     name: Path = "name"
     fields: Mapping[str, Path] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
-    timeout: float = 10 * MINUTE
+    seconds: float = 10 * MINUTE
     constants: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -107,9 +107,9 @@ KINDS: dict[str, Kind] = {
                     "keep_on_failure": "keep_on_failure",
                 },
                 needs=("sizing",),
-                timeout=20 * MINUTE,
+                seconds=20 * MINUTE,
             ),
-            "delete": Verb("Delete", fields={"force": "force"}, timeout=20 * MINUTE),
+            "delete": Verb("Delete", fields={"force": "force"}, seconds=20 * MINUTE),
             "start": Verb("Start"),
             "stop": Verb("Stop"),
         },
@@ -138,21 +138,21 @@ KINDS: dict[str, Kind] = {
                     "keep_on_failure": "keep_on_failure",
                 },
                 needs=("flavor", "complexity"),
-                timeout=90 * MINUTE,
+                seconds=90 * MINUTE,
             ),
-            "delete": Verb("Delete", fields={"force": "force"}, timeout=30 * MINUTE),
-            "start": Verb("Start", timeout=30 * MINUTE),
-            "stop": Verb("Stop", timeout=30 * MINUTE),
+            "delete": Verb("Delete", fields={"force": "force"}, seconds=30 * MINUTE),
+            "start": Verb("Start", seconds=30 * MINUTE),
+            "stop": Verb("Stop", seconds=30 * MINUTE),
             # The service refuses an empty node_sizing: it is repeated each time.
             "expand": Verb(
                 "Expand",
                 fields={"count": "count", "node_sizing": "node_sizing", "image": "image_id"},
                 needs=("count", "node_sizing"),
-                timeout=45 * MINUTE,
+                seconds=45 * MINUTE,
             ),
-            "shrink": Verb("Shrink", fields={"count": "count"}, needs=("count",), timeout=30 * MINUTE),
+            "shrink": Verb("Shrink", fields={"count": "count"}, needs=("count",), seconds=30 * MINUTE),
             "delete-node": Verb(
-                "DeleteNode", fields={"node": "host.name"}, needs=("node",), timeout=20 * MINUTE
+                "DeleteNode", fields={"node": "host.name"}, needs=("node",), seconds=20 * MINUTE
             ),
         },
     ),
@@ -211,9 +211,9 @@ KINDS: dict[str, Kind] = {
                     "image": "gateway.image_id",
                     "keep_on_failure": "keep_on_failure",
                 },
-                timeout=20 * MINUTE,
+                seconds=20 * MINUTE,
             ),
-            "delete": Verb("Delete", name=("network.name", "name"), timeout=20 * MINUTE),
+            "delete": Verb("Delete", name=("network.name", "name"), seconds=20 * MINUTE),
         },
     ),
     "label": Kind(
@@ -229,8 +229,8 @@ KINDS: dict[str, Kind] = {
         service="FeatureService",
         listed="features",
         verbs={
-            "add": Verb("Add", fields=_FEATURE_FIELDS, needs=("on", "on_kind"), timeout=30 * MINUTE),
-            "remove": Verb("Remove", fields=_FEATURE_FIELDS, needs=("on", "on_kind"), timeout=30 * MINUTE),
+            "add": Verb("Add", fields=_FEATURE_FIELDS, needs=("on", "on_kind"), seconds=30 * MINUTE),
+            "remove": Verb("Remove", fields=_FEATURE_FIELDS, needs=("on", "on_kind"), seconds=30 * MINUTE),
             "check": Verb("Check", fields=_FEATURE_FIELDS, needs=("on", "on_kind")),
         },
     ),

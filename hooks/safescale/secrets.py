@@ -37,7 +37,12 @@ def public(message: Message) -> dict[str, Any]:
 
 def scrub(text: str) -> str:
     """Return a server's words with private keys and ``password=…`` in them hidden."""
-    return _ASSIGNED.sub(rf"\1\2{HIDDEN}", _PEM.sub(HIDDEN, text))
+    return _ASSIGNED.sub(rf"\1\2{HIDDEN}", hide_keys(text))
+
+
+def hide_keys(text: str) -> str:
+    """Return a text with the private keys in it hidden."""
+    return _PEM.sub(HIDDEN, text)
 
 
 def _plain(field: Any, value: Any) -> Any:

@@ -64,7 +64,6 @@ job = Table(
     Column("name", Text, nullable=False),
     Column("folder", Text, nullable=False),
     Column("cores", Double, nullable=False),
-    Column("time_limit", Double, nullable=False),
     Column("state", Text, nullable=False),
     Column("wish", Text, nullable=False),
     Column("node", Text, nullable=False),

@@ -15,13 +15,14 @@ A lock, not a process number, tells whether it runs: numbers are used again afte
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 CONTROL_ROOT = ".chronos/jobs"
 """In the login folder on the host."""
 
-GRACE_SECONDS = 10
+GRACE_SECONDS = 20
+"""Longer than ``job.sh`` itself takes to end its tool."""
 
 _START = """\
 d={control}
@@ -49,14 +50,14 @@ _STATUS = """\
 s() {{
   cd "$HOME/{root}/$1" 2>/dev/null || {{ echo "$1 absent"; return; }}
   if test ! -e exit && test -e lock && ! flock -n lock true; then
-    p=$(cat begun 2>/dev/null)
+    p=$(cat "$2" 2>/dev/null || cat begun 2>/dev/null)
     case "$(ps -o state= -p "${{p:-0}}" 2>/dev/null)" in T*) echo "$1 suspended";; *) echo "$1 running";; esac
   elif test -e exit; then echo "$1 ended $(cat exit)"
   elif test -e begun; then echo "$1 lost"
   elif test -e cancelled; then echo "$1 ended 143"
   else echo "$1 absent"; fi
 }}
-for id in {ids}; do s "$id"; done
+{calls}
 """
 
 _CANCEL = """\
@@ -64,18 +65,20 @@ mkdir -p {control} && cd {control} || exit 73
 touch cancelled
 alive() {{ test ! -e exit && test -e begun && ! flock -n lock true; }}
 alive || exit 0
-p=$(cat begun)
-kill -TERM -- "-$p"; kill -CONT -- "-$p"
+p=$(cat begun); g=$(cat {group} 2>/dev/null)
+kill -CONT -- "-$p" ${{g:+"-$g"}}
+kill -TERM -- "-$p"
 i=0
 while alive && test $i -lt {grace}; do sleep 1; i=$((i+1)); done
-alive && kill -KILL -- "-$p"
+alive && kill -KILL -- "-$p" ${{g:+"-$g"}}
 exit 0
 """
 
 _SIGNAL = """\
 cd {control} 2>/dev/null || exit 0
-test ! -e exit && test -e begun && ! flock -n lock true && kill -{signal} -- "-$(cat begun)"
-exit 0
+test ! -e exit && test -e begun && ! flock -n lock true || exit 0
+g=$(cat {group} 2>/dev/null || cat begun)
+kill -{signal} -- "-$g"
 """
 
 
@@ -102,9 +105,14 @@ def start(job_id: str, command: str) -> str:
     return _START.format(control=_control(job_id), command=inner.replace("'", "'\\''"))
 
 
-def status(job_ids: Iterable[str]) -> str:
-    """Return the command that tells how jobs stand, one a line (:func:`parse_status`)."""
-    return _STATUS.format(root=CONTROL_ROOT, ids=" ".join(shlex.quote(job_id) for job_id in job_ids))
+def status(jobs: Mapping[str, str]) -> str:
+    """Return the command that tells how jobs stand, one a line (:func:`parse_status`).
+
+    Args:
+        jobs: By id, the file that holds the process group of the job's own tool; empty: it has none.
+    """
+    calls = "\n".join(f"s {shlex.quote(job_id)} {shlex.quote(group)}" for job_id, group in jobs.items())
+    return _STATUS.format(root=CONTROL_ROOT, calls=calls)
 
 
 def parse_status(text: str) -> Mapping[str, Standing]:
@@ -119,24 +127,25 @@ def parse_status(text: str) -> Mapping[str, Standing]:
     return found
 
 
-def cancel(job_id: str, grace: int = GRACE_SECONDS) -> str:
+def cancel(job_id: str, group: str = "", grace: int = GRACE_SECONDS) -> str:
     """Return the command that ends a job's processes, or keeps it from starting.
 
     Args:
         job_id: Of the job.
+        group: As in :func:`status`.
         grace: Seconds between the polite signal and the other one.
     """
-    return _CANCEL.format(control=_control(job_id), grace=grace)
+    return _CANCEL.format(control=_control(job_id), group=shlex.quote(group), grace=grace)
 
 
-def suspend(job_id: str) -> str:
+def suspend(job_id: str, group: str = "") -> str:
     """Return the command that stops a job's processes where they are."""
-    return _SIGNAL.format(control=_control(job_id), signal="STOP")
+    return _SIGNAL.format(control=_control(job_id), group=shlex.quote(group), signal="STOP")
 
 
-def resume(job_id: str) -> str:
+def resume(job_id: str, group: str = "") -> str:
     """Return the command that lets a job's processes go on."""
-    return _SIGNAL.format(control=_control(job_id), signal="CONT")
+    return _SIGNAL.format(control=_control(job_id), group=shlex.quote(group), signal="CONT")
 
 
 def output(job_id: str, file: str, limit: int) -> str:

@@ -100,7 +100,7 @@ class Nodes:
             self._prepared.add(name)
         if not jobs:
             return []
-        told = await self._on(name, detached.status(job.id for job in jobs))
+        told = await self._on(name, detached.status({job.id: _group(job) for job in jobs}))
         standings = detached.parse_status(told)
         kept = [await self._take_note(job, standings.get(job.id)) for job in jobs]
         return [job for job in kept if job is not None]
@@ -111,7 +111,7 @@ class Nodes:
             return True
         setup = request_id("setup", self.options.setup)
         await self._on(name, detached.start(setup, f"{{ {self.options.setup}\n}} >out 2>&1"))
-        standing = detached.parse_status(await self._on(name, detached.status((setup,)))).get(setup)
+        standing = detached.parse_status(await self._on(name, detached.status({setup: ""}))).get(setup)
         if standing is None or standing.state == "running":
             return False
         if standing.exit_code != 0:
@@ -126,7 +126,7 @@ class Nodes:
         if standing.state == "ended" and job.wish != "cancel":
             return await self._end(job, JobState.ENDED, exit_code=standing.exit_code)
         if job.wish == "cancel":
-            await self._on(job.node, detached.cancel(job.id))
+            await self._on(job.node, detached.cancel(job.id, _group(job)))
             return await self._end(job, JobState.CANCELLED, reason=job.reason or "cancelled")
         if standing.state == "lost":
             return await self._end(
@@ -142,8 +142,8 @@ class Nodes:
 
     async def _follow(self, job: PoolJob, standing: Standing) -> PoolJob:
         if job.wish in ("suspend", "resume"):
-            command = detached.suspend(job.id) if job.wish == "suspend" else detached.resume(job.id)
-            await self._on(job.node, command)
+            signal = detached.suspend if job.wish == "suspend" else detached.resume
+            await self._on(job.node, signal(job.id, _group(job)))
             standing = Standing("suspended" if job.wish == "suspend" else "running")
         state = JobState.SUSPENDED if standing.state == "suspended" else JobState.RUNNING
         changes: dict[str, Any] = {}
@@ -151,8 +151,6 @@ class Nodes:
             changes.update(state=state, started=job.started or time.time())
         if job.wish in ("suspend", "resume"):
             changes["wish"] = ""
-        if job.time_limit and job.started and time.time() - job.started > job.time_limit:
-            changes.update(wish="cancel", reason=f"the time limit of {job.time_limit:g} s passed")
         if changes:
             await self._change(job, _OPEN, **changes)
         return replace(job, **changes)
@@ -192,3 +190,8 @@ class Nodes:
 
     async def _change(self, job: PoolJob, expected: Sequence[JobState], **values: Any) -> bool:
         return await asyncio.to_thread(self.table.change_job, job.id, expected, **values)
+
+
+def _group(job: PoolJob) -> str:
+    """Return the file in which ``job.sh`` notes its tool's process group."""
+    return f"{job.folder}/started/group"

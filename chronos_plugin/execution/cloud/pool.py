@@ -108,7 +108,6 @@ class PoolJob:
         wish: ``cancel``, ``suspend`` or ``resume``: what the agent is to do with it.
         node: Where it was or will be started; set before it is started and never changed.
         infrastructure: It ended through no fault of its tool.
-        time_limit: Seconds that it may run; 0: no limit.
     """
 
     id: str
@@ -116,7 +115,6 @@ class PoolJob:
     name: str
     folder: str
     cores: float = 1.0
-    time_limit: float = 0.0
     state: JobState = JobState.QUEUED
     wish: str = ""
     node: str = ""

@@ -181,7 +181,7 @@ class Pursuit:
         await self._on_host(cloud, detached.start(request.id, f"{{ {request.spec['command']}\n}} >out 2>err"))
         self.reached("after call", request.id)
         while True:
-            told = await self._on_host(cloud, detached.status((request.id,)))
+            told = await self._on_host(cloud, detached.status({request.id: ""}))
             standing = detached.parse_status(told).get(request.id)
             if standing is not None and standing.state not in ("running", "suspended"):
                 break

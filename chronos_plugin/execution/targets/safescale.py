@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
-from chronos_plugin.errors import TargetRefused
+from chronos_plugin.errors import ServiceFailed, TargetRefused, TargetUnreachable
 from chronos_plugin.execution.cloud.pool import PoolJob, PoolTable, parse_options
 from chronos_plugin.execution.targets.base import Job, JobState, JobStatus, Target, TargetReport
 
 NO_AGENT = "no cloud agent runs: start airflow chronos cloud agent"
 
+_T = TypeVar("_T")
 _WAITING = (JobState.QUEUED,)
 _STARTED = (JobState.RUNNING, JobState.SUSPENDED)
 
@@ -55,7 +56,6 @@ class SafeScaleTarget(Target):
             name=job.name,
             folder=str(job.folder),
             cores=job.resources.cores,
-            time_limit=job.resources.time_limit or 0.0,
             created=time.time(),
         )
 
@@ -64,12 +64,12 @@ class SafeScaleTarget(Target):
             table.put_pool(self.name, self.options)
             table.add_job(row)
 
-        await asyncio.to_thread(store)
+        await self._ask(store)
         return job.id
 
     async def find(self, jobs: Sequence[Job]) -> Mapping[str, str]:
         """Return the jobs that are in the table."""
-        found = await asyncio.to_thread(lambda: self.table().jobs([job.id for job in jobs]))
+        found = await self._ask(lambda: self.table().jobs([job.id for job in jobs]))
         return {row.id: row.id for row in found}
 
     async def poll(self, jobs: Mapping[str, Job]) -> Mapping[str, JobStatus]:
@@ -79,7 +79,7 @@ class SafeScaleTarget(Target):
             table = self.table()
             return table.jobs(list(jobs)), _agent_runs(table)
 
-        rows, agent = await asyncio.to_thread(read)
+        rows, agent = await self._ask(read)
         found = {row.id: _status(row, agent=agent) for row in rows}
         return {native: found.get(native, JobStatus(JobState.LOST)) for native in jobs}
 
@@ -97,7 +97,7 @@ class SafeScaleTarget(Target):
                     return
                 table.change_job(native, (*waiting, *_STARTED), wish="cancel")
 
-        await asyncio.to_thread(change)
+        await self._ask(change)
 
     async def hold(self, native: str, job: Job) -> None:
         """Keep a waiting job from being started."""
@@ -142,17 +142,23 @@ class SafeScaleTarget(Target):
                 running=sum(bool(row.node) for row in rows),
             )
 
-        return await asyncio.to_thread(read)
+        return await self._ask(read)
+
+    async def _ask(self, question: Callable[[], _T]) -> _T:
+        try:
+            return await asyncio.to_thread(question)
+        except ServiceFailed as error:
+            raise TargetUnreachable(f"target {self.name}: {error}") from error
 
     async def _move(self, native: str, job: Job, expected: Sequence[JobState], state: JobState) -> None:
-        changed = await asyncio.to_thread(
+        changed = await self._ask(
             lambda: self.table().change_job(native, expected, unless_node=True, state=state)
         )
         if not changed:
             raise self._unable(f"make a job {state} that is not {expected[0]}", native, job)
 
     async def _wish(self, native: str, job: Job, wish: str) -> None:
-        changed = await asyncio.to_thread(lambda: self.table().change_job(native, _STARTED, wish=wish))
+        changed = await self._ask(lambda: self.table().change_job(native, _STARTED, wish=wish))
         if not changed:
             raise self._unable(f"{wish} a job that does not run", native, job)
 

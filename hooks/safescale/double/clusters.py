@@ -14,6 +14,8 @@ from chronos_plugin.hooks.safescale.double.cloud import (
 
 
 class Clusters(Answers):
+    """Answers of ClusterService."""
+
     def cluster_create(self, request: Any, tenant: Tenant, call: Call) -> dict[str, Any]:
         masters, nodes = MINIMUM.get(request.complexity, MINIMUM[1])
         for sizing in (

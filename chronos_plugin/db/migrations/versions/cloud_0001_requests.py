@@ -66,7 +66,6 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("folder", sa.Text, nullable=False),
         sa.Column("cores", sa.Double, nullable=False),
-        sa.Column("time_limit", sa.Double, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("wish", sa.Text, nullable=False),
         sa.Column("node", sa.Text, nullable=False),
