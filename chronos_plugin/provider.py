@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chronos_plugin import __version__
+from chronos_plugin.hooks.safescale.connection import PROVIDER_INFO as SAFESCALE
 from chronos_plugin.settings import OPTIONS
 
 
@@ -25,6 +26,7 @@ def get_provider_info() -> dict[str, Any]:
         "name": "CHRONOS",
         "description": "CWL workflows on Airflow, for satellite production centres.",
         "versions": [__version__],
+        "connection-types": [SAFESCALE],
         "cli": ["chronos_plugin.cli.definition.get_commands"],
         "config": {
             "chronos": {

@@ -1,4 +1,4 @@
-"""The cloud agent over the CHRONOS database and SafeScale's clients: what ``airflow chronos cloud agent`` runs."""
+"""The cloud agent over the CHRONOS database and SafeScale's clients (``airflow chronos cloud agent``)."""
 
 from __future__ import annotations
 

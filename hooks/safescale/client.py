@@ -8,6 +8,7 @@ the service's *current tenant* is shared by all its clients. Every call has a de
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,14 +87,15 @@ class SafeScaleClient:
         Raises:
             CloudFailed: If it does not answer, or is no server with reflection.
         """
-        import grpc
-
-        from chronos_plugin.hooks.safescale.errors import translate
-        from chronos_plugin.hooks.safescale.reflection import discover
-
         if self._interface is None:
+            channel = self._open()
+            import grpc
+
+            from chronos_plugin.hooks.safescale.errors import translate
+            from chronos_plugin.hooks.safescale.reflection import discover
+
             try:
-                found = await discover(self._open(), seconds=self.endpoint.question_timeout)
+                found = await discover(channel, seconds=self.endpoint.question_timeout)
             except grpc.aio.AioRpcError as error:
                 raise translate(error, f"server reflection at {self.endpoint.address}") from None
             if "HostService" not in found.services:
@@ -107,7 +109,7 @@ class SafeScaleClient:
         self,
         service: str,
         method: str,
-        fields: Mapping[str | Sequence[str], Any] | None = None,
+        fields: Mapping[Any, Any] | None = None,
         *,
         seconds: float | None = None,
     ) -> dict[str, Any]:
@@ -125,12 +127,12 @@ class SafeScaleClient:
             CloudFailed: With the reason; secrets in the server's words are hidden.
             asyncio.CancelledError: If this coroutine is cancelled: the server rolls back.
         """
+        described = (await self.interface()).method(service, method)
         import grpc
         from google.protobuf.message_factory import GetMessageClass
 
         from chronos_plugin.hooks.safescale.errors import translate
 
-        described = (await self.interface()).method(service, method)
         request = GetMessageClass(described.input_type)()
         for name, value in (fields or {}).items():
             _set(request, name, value, f"{service}.{method}")
@@ -154,6 +156,8 @@ class SafeScaleClient:
         return public(answer)
 
     def _open(self) -> grpc.aio.Channel:
+        # The library prints notes of its own to standard error otherwise.
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         import grpc
 
         if self._channel is None:
@@ -242,7 +246,7 @@ def _set_tenant(message: Any, tenant: str) -> None:
             _set_tenant(inner, tenant)
 
 
-def _of(fields: Mapping[str | Sequence[str], Any] | None) -> str:
+def _of(fields: Mapping[Any, Any] | None) -> str:
     for name, value in (fields or {}).items():
         last = name if isinstance(name, str) else name[0]
         if last.rpartition(".")[2] == "name":

@@ -102,7 +102,7 @@ class SafeScaleCloud:
             await self._bind(host, name, value)
         return True
 
-    async def match(self, sizing: str) -> list[dict[str, Any]]:
+    async def match(self, sizing: str) -> Sequence[Mapping[str, Any]]:
         """Return the templates that a sizing fits; nothing is made.
 
         Raises:
@@ -115,7 +115,7 @@ class SafeScaleCloud:
             if error.reason == "absent":
                 return []
             raise
-        return list(answer.get("templates", ()))
+        return tuple(answer.get("templates", ()))
 
     async def check(self, kind: str, verb: str, name: str, spec: Mapping[str, Any]) -> None:
         """Check a specification before anything is made: its words, and that templates fit its sizings.

@@ -24,7 +24,6 @@ class Verb:
         fields: The request's fields for the words of a specification.
         needs: Words that a specification must have.
         seconds: That the call may take.
-        constants: Fields that always have the same value.
     """
 
     method: str
@@ -32,7 +31,6 @@ class Verb:
     fields: Mapping[str, Path] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     seconds: float = 10 * MINUTE
-    constants: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -277,7 +275,7 @@ def request_fields(kind: str, verb: str, name: str, spec: Mapping[str, Any]) -> 
         )
     if missing := [word for word in known.needs if spec.get(word) in (None, "")]:
         raise InputInvalid(f"{verb} of {kind} {name}: {missing[0]!r} is needed")
-    result: dict[Path, Any] = {known.name: name, **known.constants}
+    result: dict[Path, Any] = {known.name: name}
     for word, value in spec.items():
         if value is None or value == "":
             continue

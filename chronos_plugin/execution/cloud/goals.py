@@ -6,10 +6,10 @@ request that was in flight when the agent, the service or the network broke is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from chronos_plugin.execution.cloud.model import Request, Resource
 from chronos_plugin.execution.cloud.naming import OWNER_LABEL, PREFIX, owner_mark
@@ -152,7 +152,8 @@ def _call_spec(request: Request) -> dict[str, Any]:
 _NEEDS_EXISTENCE = frozenset(
     {"start", "stop", "expand", "shrink", "delete-node", "attach", "detach", "mount", "unmount"}
 )
-_RULES: dict[tuple[str, str], Any] = {
+_Rule: TypeAlias = Callable[[Request, Any, bool], Verdict]
+_RULES: dict[tuple[str, str], _Rule] = {
     ("", "create"): _create,
     ("", "delete"): _delete,
     ("", "start"): _reach("ready"),

@@ -158,7 +158,7 @@ class Nodes:
     async def _start(self, job: PoolJob) -> PoolJob:
         script, output = shlex.quote(f"{job.folder}/job.sh"), shlex.quote(f"{job.folder}/{LOG_FILE}")
         await self._on(job.node, detached.start(job.id, f"/bin/sh {script} >>{output} 2>&1"))
-        started = {"state": JobState.RUNNING, "started": time.time()}
+        started: dict[str, Any] = {"state": JobState.RUNNING, "started": time.time()}
         await self._change(job, (JobState.QUEUED,), **started)
         return replace(job, **started)
 
@@ -168,8 +168,10 @@ class Nodes:
         else:
             await self._end(job, JobState.ENDED, infrastructure=True, reason=f"node {job.node} is gone")
 
-    async def _end(self, job: PoolJob, state: JobState, **values: Any) -> None:
+    async def _end(self, job: PoolJob, state: JobState, **values: Any) -> PoolJob | None:
+        """Write down the end of a job; return what is left of it: None."""
         await self._change(job, _OPEN, state=state, ended=time.time(), wish="", **values)
+        return None
 
     async def _on(self, node: str, command: str) -> str:
         done = await self.cloud.run(node, command)

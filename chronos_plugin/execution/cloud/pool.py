@@ -76,7 +76,7 @@ def parse_options(target: str, options: Mapping[str, Any]) -> PoolOptions:
     Raises:
         SettingInvalid: If one is unknown or has a wrong value; the message names it.
     """
-    kinds = {one.name: type(one.default) for one in fields(PoolOptions)}
+    kinds: dict[str, Any] = {one.name: type(one.default) for one in fields(PoolOptions)}
     values: dict[str, Any] = {}
     for name, value in options.items():
         if name not in kinds:

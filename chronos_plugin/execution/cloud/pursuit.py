@@ -231,7 +231,7 @@ class Pursuit:
 
     def _growing_pause(self) -> float:
         self._failures += 1
-        return min(self.timing.retry * 2 ** (self._failures - 1), self.timing.retry_most)
+        return min(self.timing.retry * 2.0 ** (self._failures - 1), self.timing.retry_most)
 
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(min(seconds, self._left()))

@@ -18,7 +18,7 @@ from chronos_plugin.hooks.safescale.double.cloud import (
 )
 from chronos_plugin.hooks.safescale.sizing import parse
 
-TEMPLATES = (
+TEMPLATES: tuple[dict[str, Any], ...] = (
     {"id": "t1", "name": "s1.small", "cores": 1, "ram": 2, "disk": 20},
     {"id": "t2", "name": "s1.large", "cores": 4, "ram": 16, "disk": 100},
     {"id": "t3", "name": "g1.large", "cores": 8, "ram": 64, "disk": 400, "gpu_count": 1, "gpu_type": "any"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ class Double:
 
     def start(self) -> None:
         """Listen; the cloud's state is what it was before a stop."""
+        # The library prints notes of its own to standard error otherwise.
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         import grpc
         from grpc_reflection.v1alpha import reflection
 
@@ -134,13 +137,13 @@ def _disturbed(
 
 def _tenant_name(service: str, request: Any) -> str:
     """Return the tenant that the service reads: the request's own, or that of a reference in it."""
-    runs_command = service == "SshService" and hasattr(request, "host")
+    runs_command = service == "SshService" and getattr(request, "host", None) is not None
     if not runs_command and getattr(request, "tenant_id", ""):
         return str(request.tenant_id)
     for name in _TENANT_IN:
-        inner = getattr(request, name, None)
-        if getattr(inner, "tenant_id", ""):
-            return str(inner.tenant_id)
+        inner: Any = getattr(request, name, None)
+        if tenant := getattr(inner, "tenant_id", ""):
+            return str(tenant)
     return ""
 
 
