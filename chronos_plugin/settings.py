@@ -110,6 +110,27 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "float",
         "default": "0",
     },
+    "targets_file": {
+        "description": (
+            "YAML file of the execution targets and bindings; it need not exist. "
+            "Default: ``{AIRFLOW_HOME}/chronos/targets.yaml``."
+        ),
+        "type": "string",
+        "default": "{AIRFLOW_HOME}/chronos/targets.yaml",
+    },
+    "lost_retries": {
+        "description": (
+            "Times that an execution is tried again which was lost through no fault of its tool: worker "
+            "killed, node failed. Beside the retries of a tool that fails."
+        ),
+        "type": "integer",
+        "default": "2",
+    },
+    "retry_delay": {
+        "description": "Seconds before a retry, where the document does not say.",
+        "type": "float",
+        "default": "30",
+    },
     "retries": {
         "description": "Retries of a failed step where the document does not say (hint chronos:Execution).",
         "type": "integer",
@@ -192,6 +213,9 @@ class Settings:
     max_document_bytes: int = 8388608
     max_scatter_tasks: int = 1000
     pool_slot_cores: float = 0.0
+    targets_file: Path = Path("targets.yaml")
+    lost_retries: int = 2
+    retry_delay: float = 30.0
     retries: int = 0
     keep_work: str = "failed"
     keep_work_days: int = 30
@@ -201,6 +225,11 @@ class Settings:
     enable_dev: bool = True
     database: str = ""
     home: Path = Path("~/airflow")
+
+    @property
+    def target_states(self) -> Path:
+        """Folder in which those who watch targets say how they do."""
+        return self.work_root / ".targets"
 
 
 def load() -> Settings:
@@ -253,6 +282,9 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         max_document_bytes=_number("max_document_bytes", values, int),
         max_scatter_tasks=max(1, _number("max_scatter_tasks", values, int)),
         pool_slot_cores=_number("pool_slot_cores", values, float),
+        targets_file=folder(values["targets_file"]),
+        lost_retries=_number("lost_retries", values, int),
+        retry_delay=_number("retry_delay", values, float),
         retries=_number("retries", values, int),
         keep_work=_word("keep_work", values, ("all", "failed")),
         keep_work_days=_natural("keep_work_days", values),

@@ -144,7 +144,7 @@ class LocalRun:
         if placement.here:
             tasks.run_step(self.run, key, processes)
             return
-        prepared = tasks.prepare_step(self.run, key, setting, placement.options, task.id)
+        prepared = tasks.prepare_step(self.run, key, setting, placement, task.id)
         if not isinstance(prepared, JobFolder):
             return
         with self._lock:

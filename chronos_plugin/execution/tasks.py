@@ -9,27 +9,37 @@ import datetime
 import logging
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from chronos_plugin.compiler.graph import Task
 from chronos_plugin.errors import RunFailed, StepFailed, StepLost
-from chronos_plugin.execution import detached, links
-from chronos_plugin.execution.bindings.document import TargetSetting
+from chronos_plugin.execution import context, detached, links
+from chronos_plugin.execution.bindings.decision import Placement
+from chronos_plugin.execution.bindings.document import WORKER, TargetSetting
 from chronos_plugin.execution.inputs import as_input_object, normal_requirements
 from chronos_plugin.execution.process import ToolProcesses
 from chronos_plugin.execution.publish import publish
 from chronos_plugin.execution.run import SKIPPED, SUCCESS, Run, batches
 from chronos_plugin.execution.store import RESULT, Key, strip, write_json
-from chronos_plugin.execution.targets.base import Job, JobState, JobStatus
+from chronos_plugin.execution.targets.base import LOG_FILE, Job, JobState, JobStatus, Usage
 from chronos_plugin.execution.targets.folder import JobFolder, completed
 from chronos_plugin.execution.targets.registry import target_class
 from chronos_plugin.execution.targets.script import render
-from chronos_plugin.execution.tool import Execution, complete_inputs, execute, prepare_work
+from chronos_plugin.execution.tool import (
+    Execution,
+    complete_inputs,
+    execute,
+    image_of,
+    prepare_work,
+    step_of,
+)
 
 log = logging.getLogger("chronos.run")
 
@@ -98,18 +108,25 @@ def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
         return _skipped(run, key)
     _require_own_files(run, inputs)
     work = prepare_work(_fresh(run.store.work(key)))
-    execution = execute(run, specification, inputs, work, processes)
+    image = image_of(step_of(specification))
+    context.begin(run.store, key, work, target=WORKER, node=os.uname().nodename, image=image)
+    processes.on_start = partial(context.update, run.store, key, work)
+    try:
+        execution = execute(run, specification, inputs, work, processes)
+    except StepFailed as error:
+        _ended(run, key, work, error, usage=asdict(processes.usage))
+        raise
     return _succeeded(run, key, inputs, execution)
 
 
 def prepare_step(
-    run: Run, key: Key, setting: TargetSetting, options: Mapping[str, Any], name: str
+    run: Run, key: Key, setting: TargetSetting, placement: Placement, name: str, generation: int = 0
 ) -> JobFolder | dict[str, Any]:
     """Prepare a step's execution by a target, or return its result where nothing is to be executed.
 
     Args:
-        options: Of the binding, over those of the target.
         name: Of the job, for people.
+        generation: Changes when somebody wants the step executed anew.
 
     Raises:
         StepFailed, CwlUnsupported: As :func:`chronos_plugin.execution.tool.execute`.
@@ -123,9 +140,14 @@ def prepare_step(
     how = detached.Elsewhere(
         engine=setting.container_engine or run.options.container_engine,
         image_by_target=target_class(setting.kind).runs_images,
-        default_image=options.get("default_image"),
+        default_image=setting.options.get("default_image"),
     )
-    prepared = detached.prepare(run, specification, inputs, work, how)
+    context.begin(run.store, key, work, target=setting.name, why=placement.why)
+    try:
+        prepared = detached.prepare(run, specification, inputs, work, how)
+    except StepFailed as error:
+        _ended(run, key, work, error)
+        raise
     if isinstance(prepared, Execution):
         return _succeeded(run, key, inputs, prepared)
     job = Job(
@@ -133,21 +155,31 @@ def prepare_step(
         name=name,
         folder=work,
         resources=prepared.resources,
-        options=options,
+        options=placement.options,
         image=prepared.image if how.image_by_target else None,
     )
     folder = JobFolder(work)
     script = render(prepared.command, work, os.environ.get("PATH", ""))
-    record = {"elsewhere": asdict(how), "inputs": strip(inputs), "image": prepared.image}
+    record = {"elsewhere": asdict(how), "inputs": strip(inputs), "generation": generation}
     folder.write_job(job, setting.name, script, record)
+    context.update(
+        run.store,
+        key,
+        work,
+        job=job.id,
+        command=list(prepared.command.arguments),
+        environment=dict(prepared.command.environment),
+        image=prepared.image,
+        asked=asdict(prepared.resources),
+    )
     return folder
 
 
-def open_try(run: Run, key: Key) -> JobFolder | None:
-    """Return the last try of an execution by a target if nobody has dealt with its end, else None."""
-    tries = sorted(run.store.work(key).glob("try-*"), key=lambda p: int(p.name.rpartition("-")[2]))
+def last_try(run: Run, key: Key) -> JobFolder | None:
+    """Return the last try of an execution if a target runs or ran it, else None."""
+    tries = sorted(run.store.work(key).glob("try-*"), key=context.number_of)
     folder = JobFolder(tries[-1]) if tries else None
-    return folder if folder is not None and folder.open else None
+    return folder if folder is not None and folder.prepared else None
 
 
 def collect_step(run: Run, key: Key, folder: JobFolder, status: JobStatus) -> dict[str, Any]:
@@ -159,6 +191,15 @@ def collect_step(run: Run, key: Key, folder: JobFolder, status: JobStatus) -> di
     """
     _, target, record = folder.job()
     ended = folder.exit()
+    final = completed(status, ended)
+    facts = {
+        "native": (folder.submission() or {}).get("native"),
+        "node": final.node,
+        "image_found": folder.image(),
+        "usage": _known(final.usage),
+        "reason": final.reason,
+        "last_lines": context.last_lines(folder.path / LOG_FILE),
+    }
     try:
         if ended is None:
             raise _not_ended(target, status)
@@ -166,18 +207,33 @@ def collect_step(run: Run, key: Key, folder: JobFolder, status: JobStatus) -> di
         specification = run.specification(tuple(name for name, _ in key))
         execution = detached.collect(run, specification, record["inputs"], folder.path, ended, how)
     except StepFailed as error:
-        folder.conclude("failed", message=str(error), exit_code=error.exit_code)
+        _ended(run, key, folder.path, error, **facts)
         raise
-    execution.usage = {k: v for k, v in asdict(completed(status, ended).usage).items() if v is not None}
-    result = _succeeded(run, key, record["inputs"], execution)
+    execution.usage = _known(final.usage)
+    result = _succeeded(run, key, record["inputs"], execution, **facts)
     folder.conclude("success")
     return result
+
+
+def _known(usage: Usage) -> dict[str, float]:
+    names = {"cpu_seconds": "cpu_seconds", "max_rss": "max_rss_bytes", "wall_seconds": "wall_seconds"}
+    return {names[k]: v for k, v in asdict(usage).items() if v is not None}
+
+
+def _ended(run: Run, key: Key, work: Path, error: StepFailed, **facts: Any) -> None:
+    """Keep that a try has failed."""
+    JobFolder(work).conclude("failed", message=str(error), exit_code=error.exit_code)
+    facts.setdefault("last_lines", [])
+    more = {"state": "failed", "ended": time.time(), "exit_code": error.exit_code, "message": str(error)}
+    context.update(run.store, key, work, **more, **facts)
 
 
 def _not_ended(target: str, status: JobStatus) -> StepFailed:
     said = status.reason or status.native_state or status.state
     if status.state is JobState.CANCELLED:
         return StepFailed(f"cancelled on target {target}: {said}", exit_code=status.exit_code)
+    if status.state is JobState.REFUSED:
+        return StepFailed(f"target {target} refused the job: {said}")
     return StepLost(f"target {target} ended the job before its tool had ended: {said}")
 
 
@@ -188,7 +244,9 @@ def _skipped(run: Run, key: Key) -> dict[str, Any]:
     return result
 
 
-def _succeeded(run: Run, key: Key, inputs: dict[str, Any], execution: Execution) -> dict[str, Any]:
+def _succeeded(
+    run: Run, key: Key, inputs: dict[str, Any], execution: Execution, **facts: Any
+) -> dict[str, Any]:
     ports = links.ports(run.step(tuple(name for name, _ in key)))
     shutil.rmtree(Path(execution.work) / "tmp", ignore_errors=True)
     result = {
@@ -201,6 +259,8 @@ def _succeeded(run: Run, key: Key, inputs: dict[str, Any], execution: Execution)
         "work": execution.work,
     }
     run.store.write(key, RESULT, result)
+    more = {"state": SUCCESS, "ended": time.time(), "usage": execution.usage, **facts}
+    context.update(run.store, key, Path(execution.work), exit_code=execution.exit_code, **more)
     return result
 
 

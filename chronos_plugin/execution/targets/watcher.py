@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from chronos_plugin.errors import ServiceFailed, TargetUnreachable
@@ -87,12 +89,11 @@ class Watcher:
         """Submit a job unless it has been, wait for its end, and return its last status.
 
         Cancelling the call leaves the job alone; another call, in any process, takes it up again.
-
-        Raises:
-            TargetRefused: If the target will not run it.
         """
         job, _, _ = folder.job()
-        entry = _Watched(job, folder, tell, asyncio.get_running_loop().create_future())
+        # Polling happens in a task of its own; what is told must reach the log of who waits.
+        told: Tell = partial(contextvars.copy_context().run, tell)  # type: ignore[call-arg]
+        entry = _Watched(job, folder, told, asyncio.get_running_loop().create_future())
         entry.log_offset = _read_offset(folder)
         self._watched[job.id] = entry
         self._start()
@@ -100,9 +101,13 @@ class Watcher:
             await self._submitted(entry)
             self._wake.set()
             status = await entry.ended
-            await self._patiently(self.target.collect(entry.native or "", job))
-            await self._relay_log(entry)
+            if entry.native is not None:
+                await self._patiently(self.target.collect(entry.native, job))
+                await self._relay_log(entry)
             return status
+        except ServiceFailed as error:
+            entry.settle(JobStatus(JobState.REFUSED, reason=str(error)))
+            return await entry.ended
         finally:
             del self._watched[job.id]
             self.admission.leave(job)
