@@ -71,14 +71,16 @@ class Requests(_Rows):
         return _request(row) if row else None
 
     def select(
-        self, *, states: Sequence[RequestState] = (), name: str = "", limit: int = 1000
+        self, *, states: Sequence[RequestState] = (), name: str = "", verb: str = "", limit: int = 1000
     ) -> list[Request]:
-        """Return requests, the oldest first, by state and resource name where these are given."""
+        """Return requests, the oldest first, by state, resource name and verb where these are given."""
         query = select(tables.request).order_by(tables.request.c.created, tables.request.c.id).limit(limit)
         if states:
             query = query.where(tables.request.c.state.in_(states))
         if name:
             query = query.where(tables.request.c.name == name)
+        if verb:
+            query = query.where(tables.request.c.verb == verb)
         with self._reading() as connection:
             return [_request(row) for row in connection.execute(query)]
 

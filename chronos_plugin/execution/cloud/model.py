@@ -136,9 +136,9 @@ class RequestTable(Protocol):
         """Return a request, or None."""
 
     def select(
-        self, *, states: Sequence[RequestState] = (), name: str = "", limit: int = 1000
+        self, *, states: Sequence[RequestState] = (), name: str = "", verb: str = "", limit: int = 1000
     ) -> list[Request]:
-        """Return requests, the oldest first, by state and resource name where these are given."""
+        """Return requests, the oldest first, by state, resource name and verb where these are given."""
 
     def change(self, request_id: str, expected: Sequence[RequestState], **values: Any) -> bool:
         """Set fields if the state is one of ``expected``; return whether it was."""

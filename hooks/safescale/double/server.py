@@ -138,8 +138,9 @@ def _disturbed(
 def _tenant_name(service: str, request: Any) -> str:
     """Return the tenant that the service reads: the request's own, or that of a reference in it."""
     runs_command = service == "SshService" and getattr(request, "host", None) is not None
-    if not runs_command and getattr(request, "tenant_id", ""):
-        return str(request.tenant_id)
+    own: Any = getattr(request, "tenant_id", None)
+    if own and not runs_command:
+        return str(own)
     for name in _TENANT_IN:
         inner: Any = getattr(request, name, None)
         if tenant := getattr(inner, "tenant_id", ""):
