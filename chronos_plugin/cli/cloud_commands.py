@@ -208,8 +208,8 @@ def _connections() -> list[str]:
 
 
 def _endpoint(connection: str) -> Endpoint:
-    from airflow.sdk.exceptions import AirflowNotFoundException
     from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
 
     from chronos_plugin.hooks.safescale.connection import endpoint_of
 

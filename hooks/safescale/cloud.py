@@ -9,10 +9,10 @@ from typing import Any
 
 from chronos_plugin.errors import CloudFailed
 from chronos_plugin.execution.cloud.model import CommandResult, Resource
+from chronos_plugin.execution.cloud.sizing import normal
 from chronos_plugin.hooks.safescale.client import SafeScaleClient
 from chronos_plugin.hooks.safescale.kinds import KINDS, SIZINGS, Kind, kind_of, request_fields, verb_of
 from chronos_plugin.hooks.safescale.secrets import hide_keys
-from chronos_plugin.hooks.safescale.sizing import normal
 
 SSH_SECONDS = 170.0
 """The service ends a command after 150 seconds by itself."""

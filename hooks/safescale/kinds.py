@@ -266,7 +266,7 @@ def request_fields(kind: str, verb: str, name: str, spec: Mapping[str, Any]) -> 
     Raises:
         InputInvalid: If a word of the specification is unknown, missing, or a sizing is wrong.
     """
-    from chronos_plugin.hooks.safescale.sizing import normal
+    from chronos_plugin.execution.cloud.sizing import normal
 
     known = verb_of(kind, verb)
     if unknown := sorted(set(spec) - set(known.fields)):

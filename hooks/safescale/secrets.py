@@ -17,7 +17,10 @@ _SECRET_FIELD = re.compile(
 )
 _SECRET_TYPES = frozenset({"SshConfig", "TenantIdentity", "TenantInspectResponse"})
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.S)
-_ASSIGNED = re.compile(r"(?i)\b((?:admin_?)?password|passphrase|private_?key|secret(?:_?key)?)(\W{1,3})(\S+)")
+_ASSIGNED = re.compile(
+    r"""\b((?:admin_?)?password|passphrase|private_?key|secret(?:_?key)?)(["']?\s*[:=]\s*["']?)([^\s"']+)""",
+    re.I,
+)
 HIDDEN = "(hidden)"
 
 

@@ -8,13 +8,14 @@ its state. Of several agents on one store one leads; the others wait to take its
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chronos_plugin.errors import ChronosError
+from chronos_plugin.errors import ChronosError, ServiceFailed
 from chronos_plugin.execution.cloud.model import OPEN, Cloud, Request, RequestState, RequestTable
 from chronos_plugin.execution.cloud.pursuit import Pursuit, Timing
 
@@ -69,22 +70,23 @@ class Agent:
             while not stop.is_set():
                 await self._round()
                 await _pause(stop, self.timing.tick)
-            while self._work:
+            if self._work:
                 log.info("finishing %d calls before the end", len(self._work))
-                if not await self._lead():
-                    break
-                await asyncio.wait(self._work.values(), timeout=self.timing.tick)
+            while self._work:
+                await self._round(ending=True)
+                await asyncio.sleep(self.timing.tick)
         finally:
             await self._drop()
-            await asyncio.to_thread(self.requests.resign, self.holder)
+            with contextlib.suppress(ServiceFailed):
+                await asyncio.to_thread(self.requests.resign, self.holder)
 
-    async def _round(self) -> None:
+    async def _round(self, *, ending: bool = False) -> None:
         try:
-            if await self._lead():
+            if not await self._lead():
+                await self._drop()
+            elif not ending:
                 await self._pick_up()
                 self._do_duties()
-            else:
-                await self._drop()
         except ChronosError as error:
             log.warning("the store does not answer: %s", error)
             if time.time() > self._until:

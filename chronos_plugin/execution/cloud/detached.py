@@ -66,11 +66,11 @@ touch cancelled
 alive() {{ test ! -e exit && test -e begun && ! flock -n lock true; }}
 alive || exit 0
 p=$(cat begun); g=$(cat {group} 2>/dev/null)
-kill -CONT -- "-$p" ${{g:+"-$g"}}
-kill -TERM -- "-$p"
+kill -CONT "-$p" ${{g:+"-$g"}}
+kill -TERM "-$p"
 i=0
 while alive && test $i -lt {grace}; do sleep 1; i=$((i+1)); done
-alive && kill -KILL -- "-$p" ${{g:+"-$g"}}
+alive && kill -KILL "-$p" ${{g:+"-$g"}}
 exit 0
 """
 
@@ -78,7 +78,7 @@ _SIGNAL = """\
 cd {control} 2>/dev/null || exit 0
 test ! -e exit && test -e begun && ! flock -n lock true || exit 0
 g=$(cat {group} 2>/dev/null || cat begun)
-kill -{signal} -- "-$g"
+kill -{signal} "-$g"
 """
 
 

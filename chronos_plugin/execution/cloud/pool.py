@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
-from chronos_plugin.errors import SettingInvalid
+from chronos_plugin.errors import InputInvalid, SettingInvalid
 from chronos_plugin.execution.cloud.elastic import Policy
+from chronos_plugin.execution.cloud.sizing import parse as parse_sizing
 from chronos_plugin.execution.targets.base import JobState
 
+_WORDS = {int: "whole number", float: "number"}
 PERIODS = {"day": "%Y-%m-%d", "month": "%Y-%m", "ever": "ever"}
 
 
@@ -85,9 +87,20 @@ def parse_options(target: str, options: Mapping[str, Any]) -> PoolOptions:
             values[name] = kinds[name](value)
         except (TypeError, ValueError) as error:
             raise SettingInvalid(
-                f"target {target}: {name} = {value!r}: write a {kinds[name].__name__}"
+                f"target {target}: {name} = {value!r}: write a {_WORDS.get(kinds[name], 'text')}"
             ) from error
     made = PoolOptions(**values)
+    for name in ("node_sizing", "gateway_sizing", "master_sizing"):
+        try:
+            if text := getattr(made, name):
+                parse_sizing(text)
+        except InputInvalid as error:
+            raise SettingInvalid(f"target {target}: {name}: {error}") from error
+    _check_limits(target, made)
+    return made
+
+
+def _check_limits(target: str, made: PoolOptions) -> None:
     if made.cost_period not in PERIODS:
         raise SettingInvalid(f"target {target}: cost_period: write one of {', '.join(PERIODS)}")
     if not 0 <= made.min_nodes <= made.max_nodes or made.max_nodes < 1:
@@ -96,7 +109,6 @@ def parse_options(target: str, options: Mapping[str, Any]) -> PoolOptions:
         raise SettingInvalid(f"target {target}: node_cores must be above 0")
     if made.cost_cap and not made.node_hour_cost:
         raise SettingInvalid(f"target {target}: cost_cap needs node_hour_cost")
-    return made
 
 
 @dataclass(frozen=True)

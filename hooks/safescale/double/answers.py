@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chronos_plugin.errors import InputInvalid
+from chronos_plugin.execution.cloud.sizing import parse
 from chronos_plugin.hooks.safescale.double.cloud import (
     PASSWORD,
     PRIVATE_KEY,
@@ -16,7 +17,6 @@ from chronos_plugin.hooks.safescale.double.cloud import (
     Refusal,
     Tenant,
 )
-from chronos_plugin.hooks.safescale.sizing import parse
 
 TEMPLATES: tuple[dict[str, Any], ...] = (
     {"id": "t1", "name": "s1.small", "cores": 1, "ram": 2, "disk": 20},

@@ -67,7 +67,7 @@ class Fault:
 
 @dataclass
 class Item:
-    """A resource: its state, and what its message says beside."""
+    """A resource: its state, whether it is complete, and what its message says beside."""
 
     id: str
     name: str
@@ -76,6 +76,7 @@ class Item:
     labels: dict[str, str] = field(default_factory=dict)
     owner: str = ""
     machine: Machine | None = None
+    complete: bool = False
 
 
 @dataclass
@@ -116,7 +117,7 @@ class Cloud:
 
     Attributes:
         root: Folder of the hosts' folders.
-        journal: What was made and removed, in order: ``("create", "host", "h1")``.
+        journal: What was made and removed, in order: ``("create", "host", "h1")``; ``undo``: rolled back.
         calls: Method, tenant and seconds left of every call (None: no deadline).
     """
 
@@ -160,14 +161,14 @@ class Cloud:
         with self.lock:
             item = getattr(tenant, kind).pop(name, None)
             if item is not None:
-                self.journal.append(("delete", kind, name))
+                self.journal.append(("delete" if item.complete else "undo", kind, name))
         if item is not None and item.machine is not None:
             item.machine.kill()
 
     def made(self, kind: str, item: Item, state: str) -> None:
         """Note that a resource is complete."""
         with self.lock:
-            item.state = state
+            item.state, item.complete = state, True
             self.journal.append(("create", kind, item.name))
 
     @contextmanager
