@@ -142,7 +142,6 @@ def serve(
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     signal.signal(signal.SIGTERM, pass_on)
 
-
     def start(name: str) -> None:
         pid = os.fork()
         if pid == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,15 @@ from chronos_plugin.errors import CloudFailed
 from chronos_plugin.execution.cloud.model import CommandResult, Resource
 from chronos_plugin.execution.cloud.sizing import normal
 from chronos_plugin.hooks.safescale.client import SafeScaleClient
-from chronos_plugin.hooks.safescale.kinds import KINDS, SIZINGS, Kind, kind_of, request_fields, verb_of
+from chronos_plugin.hooks.safescale.kinds import (
+    KINDS,
+    SIZINGS,
+    Kind,
+    check_spec,
+    kind_of,
+    request_fields,
+    verb_of,
+)
 from chronos_plugin.hooks.safescale.secrets import hide_keys
 
 SSH_SECONDS = 170.0
@@ -124,10 +132,9 @@ class SafeScaleCloud:
             InputInvalid: If a word or a sizing is wrong.
             CloudFailed: If no template fits a sizing (reason ``invalid``), or the service fails.
         """
-        words = {word: value for word, value in spec.items() if word not in ("adopt", "nodes")}
-        request_fields(kind, verb, name, words)
+        check_spec(kind, verb, name, spec)
         for word in SIZINGS:
-            if text := words.get(word):
+            if text := spec.get(word):
                 parts = [part for part in str(text).split(",") if not part.strip().startswith("count")]
                 if parts and not await self.match(",".join(parts)):
                     raise CloudFailed(f"{word}: no template of this cloud fits {text}", reason="invalid")
@@ -147,11 +154,6 @@ class SafeScaleCloud:
             await self.client.call("HostService", "UpdateLabel", fields)
 
 
-def all_kinds() -> Iterable[str]:
-    """Return the kinds that can be listed, those first that others depend on last."""
-    return [kind for kind in ("cluster", "host", "share", "volume", "network") if kind in KINDS]
-
-
 def _resource(kind: str, described: Kind, answer: Mapping[str, Any], name: str = "") -> Resource:
     head = answer.get(described.name_in, answer) if described.name_in else answer
     native = str(answer.get("state", ""))
@@ -168,7 +170,9 @@ def _resource(kind: str, described: Kind, answer: Mapping[str, Any], name: str =
         native_state=native,
         labels=labels if kind == "host" else {},
         nodes=tuple(_resource("host", KINDS["host"], node) for node in nodes),
-        facts={word: value for word, value in answer.items() if word not in ("name", "id", "state")},
+        facts={
+            word: value for word, value in answer.items() if word not in ("name", "id", "state", "labels")
+        },
     )
 
 

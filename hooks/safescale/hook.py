@@ -12,7 +12,7 @@ from airflow.sdk import BaseHook
 from chronos_plugin.errors import ChronosError
 from chronos_plugin.execution.cloud.model import CommandResult, Request, Resource
 from chronos_plugin.hooks.safescale.connection import CONNECTION_TYPE, DEFAULT_CONNECTION, endpoint_of
-from chronos_plugin.hooks.safescale.kinds import request_fields, verb_of
+from chronos_plugin.hooks.safescale.kinds import check_spec, verb_of
 
 if TYPE_CHECKING:
     from chronos_plugin.db.cloud import Requests
@@ -106,10 +106,7 @@ class SafeScaleHook(BaseHook):
         if verb in ("run", "copy"):
             usual = 3600.0
         else:
-            words = {word: value for word, value in spec.items() if word not in ("adopt", "nodes")}
-            if verb in ("expand", "shrink") and "nodes" in spec:
-                words["count"] = 1  # the agent counts what is missing
-            request_fields(kind, verb, name, words)
+            check_spec(kind, verb, name, spec)
             usual = verb_of(kind, verb).seconds + MARGIN
         now = time.time()
         return self.requests().submit(

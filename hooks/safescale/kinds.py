@@ -260,6 +260,18 @@ def verb_of(kind: str, verb: str) -> Verb:
     return verbs[verb]
 
 
+def check_spec(kind: str, verb: str, name: str, spec: Mapping[str, Any]) -> None:
+    """Check what is asked of the agent: the words of the call, and the agent's own ``adopt`` and ``nodes``.
+
+    Raises:
+        InputInvalid: As :func:`request_fields`.
+    """
+    words = {word: value for word, value in spec.items() if word not in ("adopt", "nodes")}
+    if verb in ("expand", "shrink") and "nodes" in spec:
+        words["count"] = 1  # the agent counts what is missing
+    request_fields(kind, verb, name, words)
+
+
 def request_fields(kind: str, verb: str, name: str, spec: Mapping[str, Any]) -> dict[Path, Any]:
     """Return the request's fields for a specification.
 
