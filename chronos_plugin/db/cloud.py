@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, insert, select, update
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from chronos_plugin.db import engine as database
@@ -93,6 +93,16 @@ class Requests(_Rows):
         with self._writing() as connection:
             return connection.execute(statement).rowcount == 1
 
+    def prune(self, before: float) -> int:
+        """Remove what ended before a moment; return how many.
+
+        Requests that made something stay: they tell whose it is.
+        """
+        table = tables.request
+        made = (table.c.verb == "create") & (table.c.state == RequestState.SUCCEEDED)
+        with self._writing() as connection:
+            return int(connection.execute(delete(table).where(table.c.ended < before, ~made)).rowcount)
+
     def cancel(self, request_id: str) -> bool:
         """Ask for the end of a request; return whether it had not ended."""
         ended = {"state": RequestState.CANCELLED, "ended": time.time()}
@@ -159,6 +169,11 @@ class Pools(_Rows):
         with self._reading() as connection:
             rows = connection.execute(query.order_by(table.c.created, table.c.id))
             return [_job(row) for row in rows]
+
+    def prune(self, before: float) -> int:
+        """Remove jobs that ended before a moment; return how many."""
+        with self._writing() as connection:
+            return int(connection.execute(delete(tables.job).where(tables.job.c.ended < before)).rowcount)
 
     def change_job(
         self, job_id: str, expected: Sequence[JobState], *, unless_node: bool = False, **values: Any

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from chronos_plugin.hooks.safescale.cloud import SafeScaleCloud
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+KEEP_SECONDS = 90 * 86400.0
+"""How long the rows of requests and jobs stay after their end."""
 
 log = logging.getLogger("chronos.cloud")
 
@@ -51,6 +55,23 @@ class Connections:
             await client.close()
 
 
+@dataclass
+class Housekeeper:
+    """Removes rows of what ended long ago, now and then."""
+
+    requests: Requests
+    pools: Pools
+    _next: float = 0.0
+
+    async def round(self) -> None:
+        """Remove them, once an hour."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + 3600
+            before = time.time() - KEEP_SECONDS
+            await asyncio.to_thread(self.requests.prune, before)
+            await asyncio.to_thread(self.pools.prune, before)
+
+
 async def serve(
     find: Callable[[str], Endpoint],
     *,
@@ -67,10 +88,11 @@ async def serve(
         reached: Told of points that requests pass.
     """
     timing = timing or Timing()
-    requests, connections = Requests(engine), Connections(find)
-    keeper = PoolKeeper(Pools(engine), requests, connections.connect, pause=timing.poll)
+    requests, pools, connections = Requests(engine), Pools(engine), Connections(find)
+    keeper = PoolKeeper(pools, requests, connections.connect, pause=timing.poll)
+    duties = (keeper, Housekeeper(requests, pools))
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    agent = Agent(requests, connections.connect, holder, timing, duties=(keeper,), reached=reached)
+    agent = Agent(requests, connections.connect, holder, timing, duties=duties, reached=reached)
     stop = asyncio.Event()
     work = asyncio.ensure_future(agent.run(stop))
 

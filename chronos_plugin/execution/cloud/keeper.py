@@ -54,12 +54,19 @@ class PoolKeeper:
     _nodes: dict[str, Nodes] = field(default_factory=dict)
     _idle: dict[str, float] = field(default_factory=dict)
     _complete: dict[str, set[str]] = field(default_factory=dict)
+    _waiting: dict[str, set[str]] = field(default_factory=dict)
 
     async def round(self) -> None:
-        """Look after all pools that are due, side by side."""
+        """Look after all pools that are due or have new jobs, side by side."""
         pools = await asyncio.to_thread(self.pools.pools)
-        due = [pool for pool in pools if self._due.get(pool.target, 0.0) <= time.monotonic()]
-        await asyncio.gather(*(self._safely(pool) for pool in due))
+        await asyncio.gather(*[self._safely(pool) for pool in pools if await self._is_due(pool)])
+
+    async def _is_due(self, pool: Pool) -> bool:
+        jobs = await asyncio.to_thread(self.pools.open_jobs, pool.target)
+        waiting = {job.id for job in jobs if job.state is JobState.QUEUED and not job.node}
+        new = waiting - self._waiting.get(pool.target, set())
+        self._waiting[pool.target] = waiting
+        return bool(new) or self._due.get(pool.target, 0.0) <= time.monotonic()
 
     async def _safely(self, pool: Pool) -> None:
         self._due[pool.target] = time.monotonic() + self.pause

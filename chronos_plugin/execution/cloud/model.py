@@ -143,6 +143,9 @@ class RequestTable(Protocol):
     def change(self, request_id: str, expected: Sequence[RequestState], **values: Any) -> bool:
         """Set fields if the state is one of ``expected``; return whether it was."""
 
+    def prune(self, before: float) -> int:
+        """Remove what ended before a moment, creations excepted; return how many."""
+
     def cancel(self, request_id: str) -> bool:
         """Ask for the end of a request; return whether it had not ended."""
 

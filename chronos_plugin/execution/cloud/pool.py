@@ -198,5 +198,8 @@ class PoolTable(Protocol):
             Whether it was so.
         """
 
+    def prune(self, before: float) -> int:
+        """Remove jobs that ended before a moment; return how many."""
+
     def leader(self) -> tuple[str, float] | None:
         """Return which agent leads until when, or None."""
