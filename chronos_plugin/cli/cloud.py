@@ -28,6 +28,13 @@ def commands() -> list[ActionCommand | GroupCommand]:
                     _JSON,
                 ),
                 _command(
+                    "check",
+                    "Ask a service what it can do, and change nothing",
+                    "check",
+                    _CONNECTION,
+                    _JSON,
+                ),
+                _command(
                     "list",
                     "List resources and who needs them",
                     "list_resources",

@@ -85,6 +85,25 @@ def status(arguments: Namespace) -> int:
 
 
 @plainly
+def check(arguments: Namespace) -> int:
+    """Print what each service can do; status 1 if one lacks something that CHRONOS uses, or fails."""
+    from chronos_plugin.hooks.safescale.capabilities import examine
+    from chronos_plugin.hooks.safescale.hook import ask
+
+    _as_server()
+    reports = {
+        name: asyncio.run(ask(_endpoint(name), examine)) for name in arguments.connection or _connections()
+    }
+    if arguments.json:
+        print(json.dumps({name: asdict(report) for name, report in reports.items()}, indent=2))
+    for name, report in reports.items() if not arguments.json else ():
+        print(f"{name}: tenants {', '.join(report.tenants)}; {report.hosts} hosts")
+        for lack in report.lacks:
+            print(f"{name}: no {lack}")
+    return 1 if any(report.lacks for report in reports.values()) else 0
+
+
+@plainly
 def list_resources(arguments: Namespace) -> None:
     """Print resources and who needs them."""
     found = _found(arguments.connection)

@@ -23,6 +23,9 @@ from chronos_plugin.hooks.safescale.cloud import SafeScaleCloud
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+FRESH_SECONDS = 30.0
+"""How long an Airflow connection is taken for unchanged."""
+
 KEEP_SECONDS = 90 * 86400.0
 """How long the rows of requests and jobs stay after their end."""
 
@@ -34,15 +37,19 @@ class Connections:
     """Clients of the services, one a connection, opened when they are first needed.
 
     Attributes:
-        find: Gives the endpoint of a connection's id; called in a thread, each time: it may have changed.
+        find: Gives the endpoint of a connection's id; called in a thread, now and then: it may have changed.
     """
 
     find: Callable[[str], Endpoint]
     _clients: dict[str, SafeScaleClient] = field(default_factory=dict)
+    _found: dict[str, tuple[float, Endpoint]] = field(default_factory=dict)
 
     async def connect(self, connection: str) -> SafeScaleCloud:
         """Return the cloud of a connection; ChronosError if there is none."""
-        endpoint = await asyncio.to_thread(self.find, connection)
+        since, endpoint = self._found.get(connection, (-FRESH_SECONDS, None))
+        if endpoint is None or time.monotonic() - since >= FRESH_SECONDS:
+            endpoint = await asyncio.to_thread(self.find, connection)
+            self._found[connection] = (time.monotonic(), endpoint)
         known = self._clients.get(connection)
         if known is None or known.endpoint != endpoint:
             # Calls in flight keep the old client, which their end lets go.

@@ -32,7 +32,8 @@ log = logging.getLogger("chronos.cloud")
 _HOUR = 3600.0
 _OTHER_HOSTS = 2  # a gateway and a master are paid for, too
 _DEADLINES = {"create": 90 * 60.0, "expand": 45 * 60.0, "delete-node": 20 * 60.0, "delete": 30 * 60.0}
-_MOST_PAUSE = 1800.0
+_FIRST_PAUSE, _MOST_PAUSE = 30.0, 1800.0
+"""Seconds between attempts to change a cluster that fail."""
 
 
 @dataclass
@@ -55,6 +56,7 @@ class PoolKeeper:
     _idle: dict[str, float] = field(default_factory=dict)
     _complete: dict[str, set[str]] = field(default_factory=dict)
     _waiting: dict[str, set[str]] = field(default_factory=dict)
+    _not_before: dict[str, float] = field(default_factory=dict)
 
     async def round(self) -> None:
         """Look after all pools that are due or have new jobs, side by side."""
@@ -161,18 +163,18 @@ class PoolKeeper:
         message = f"{request.verb} of the cluster failed: {request.error}" if request and failed else ""
         failures = pool.failures + 1 if failed else 0
         if failed:
-            self._due[f"{pool.target} request"] = time.monotonic() + min(
-                30.0 * 2 ** (failures - 1), _MOST_PAUSE
-            )
+            pause = min(_FIRST_PAUSE * 2.0 ** (failures - 1), _MOST_PAUSE)
+            self._not_before[pool.target] = time.monotonic() + pause
         return await self._change(pool, request="", failures=failures, message=message)
 
     def _must_pause(self, pool: Pool) -> bool:
-        return self._due.get(f"{pool.target} request", 0.0) > time.monotonic()
+        return self._not_before.get(pool.target, 0.0) > time.monotonic()
 
     async def _act(self, pool: Pool, options: PoolOptions, action: Action) -> None:
         if action is None:
             return
         verb, spec = _as_request(action, options)
+        now, limit = time.time(), options.policy.lifetime_seconds
         generation = pool.generation + 1
         request = Request(
             id=request_id("pool", pool.target, generation, verb),
@@ -182,8 +184,10 @@ class PoolKeeper:
             name=cluster_name(pool.target),
             spec=spec,
             owner=target_owner(pool.target),
-            deadline=time.time() + _DEADLINES[verb],
-            created=time.time(),
+            deadline=now + _DEADLINES[verb],
+            # Should the agent stop for good, the sweep knows when the cluster's time is over.
+            expires=now + limit + options.drain_seconds if verb == "create" and limit else None,
+            created=now,
         )
         log.info("target %s: %s", pool.target, action)
         # The pool's row first: after a crash here a request that it does not name would be made again.

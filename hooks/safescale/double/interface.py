@@ -2,7 +2,7 @@
 
 Names and numbers of fields are facts of the interface; the text beside this file is CHRONOS's own and holds
 what CHRONOS uses. A part of a line is ``number name type``; ``[]`` marks a list; ``since`` and ``until`` name
-the versions that have it.
+the versions that have it. 21.11 is described as its release 0 has it, 22.06 as 1, 22.11 as 9.
 """
 
 from __future__ import annotations
