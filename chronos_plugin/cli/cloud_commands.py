@@ -9,14 +9,15 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chronos_plugin import settings
 from chronos_plugin.cli.output import plainly, print_table
 from chronos_plugin.errors import InputInvalid, ServiceFailed
-from chronos_plugin.execution.cloud.model import OPEN, Request, RequestState
+from chronos_plugin.execution.cloud.model import OPEN, Request, RequestState, Resource
 from chronos_plugin.execution.cloud.naming import request_id, split_owner, target_owner
 from chronos_plugin.execution.cloud.sweep import REAP_ORDER, Finding, Found, sweep
 
@@ -164,7 +165,8 @@ def _found(connections: Sequence[str] | None) -> list[tuple[str, Found]]:
     made = {(r.connection, r.kind, r.name): r for r in asked if r.progress.get("found") is False}
     found: list[tuple[str, Found]] = []
     for connection in connections or _connections():
-        resources = asyncio.run(ask(_endpoint(connection), _everything))
+        known = {name for place, kind, name in made if (place, kind) == (connection, "host")}
+        resources = asyncio.run(ask(_endpoint(connection), partial(_everything, known)))
 
         def created(kind: str, name: str, connection: str = connection) -> Request | None:
             return made.get((connection, kind, name))
@@ -173,8 +175,18 @@ def _found(connections: Sequence[str] | None) -> list[tuple[str, Found]]:
     return found
 
 
-async def _everything(cloud: SafeScaleCloud) -> list[Any]:
-    return [resource for kind in REAP_ORDER for resource in await cloud.list(kind)]
+async def _everything(known: Set[str], cloud: SafeScaleCloud) -> list[Resource]:
+    """Return all resources; hosts that are not ``known`` with their labels, which the list does not tell."""
+    resources = [resource for kind in REAP_ORDER for resource in await cloud.list(kind)]
+    if not await cloud.knows_labels():
+        return resources
+
+    async def labelled(resource: Resource) -> Resource:
+        if resource.kind != "host" or resource.name in known:
+            return resource
+        return await cloud.inspect("host", resource.name) or resource
+
+    return [await labelled(resource) for resource in resources]
 
 
 def _lives() -> Callable[[str], bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chronos_plugin.errors import CloudFailed
@@ -49,7 +49,8 @@ class SafeScaleCloud:
             if error.reason == "absent":
                 return None
             raise
-        return _resource(kind, described, answer, name)
+        found = _resource(kind, described, answer, name)
+        return await self._with_nodes(found) if kind == "cluster" and found.state != "pending" else found
 
     async def list(self, kind: str) -> Sequence[Resource]:
         """Return the resources of a kind; none where the service does not know the kind.
@@ -62,6 +63,10 @@ class SafeScaleCloud:
             return []
         answer = await self.client.call(described.service, "List")
         found = [_resource(kind, described, one) for one in answer.get(described.listed, ())]
+        if kind == "cluster":
+            # The list has names only.
+            inspected = [await self.inspect(kind, resource.name) for resource in found]
+            found = [resource for resource in inspected if resource is not None]
         return [resource for resource in found if resource.name]
 
     async def perform(
@@ -103,12 +108,19 @@ class SafeScaleCloud:
 
     async def mark(self, host: str, labels: Mapping[str, str]) -> bool:
         """Bind labels to a host; return False where the service knows no labels (v21.11)."""
-        interface = await self.client.interface()
-        if not (interface.offers("LabelService", "Create") and interface.offers("HostService", "BindLabel")):
+        if not await self.knows_labels():
             return False
+        seen = await self.inspect("host", host)
+        bound = seen.labels if seen is not None else {}
         for name, value in labels.items():
-            await self._bind(host, name, value)
+            if bound.get(name) != value:
+                await self._bind(host, name, value, again=name in bound)
         return True
+
+    async def knows_labels(self) -> bool:
+        """Return whether the service has labels for hosts."""
+        interface = await self.client.interface()
+        return interface.offers("LabelService", "Create") and interface.offers("HostService", "BindLabel")
 
     async def match(self, sizing: str) -> Sequence[Mapping[str, Any]]:
         """Return the templates that a sizing fits; nothing is made.
@@ -139,19 +151,28 @@ class SafeScaleCloud:
                 if parts and not await self.match(",".join(parts)):
                     raise CloudFailed(f"{word}: no template of this cloud fits {text}", reason="invalid")
 
-    async def _bind(self, host: str, name: str, value: str) -> None:
-        try:
-            await self.client.call("LabelService", "Create", {"name": name, "has_default": False})
-        except CloudFailed as error:
-            if error.reason != "exists":
-                raise
+    async def _with_nodes(self, cluster: Resource) -> Resource:
+        """Add the states of a cluster's nodes, which only the list of hosts tells, and hosts on their way."""
+        hosts = {host.name: host for host in await self.list("host")}
+        nodes = tuple(hosts.get(node.name, replace(node, state="absent")) for node in cluster.nodes)
+        known = {node.name for node in nodes}
+        strays = [name for name in hosts if name.startswith(f"{cluster.name}-node-") and name not in known]
+        return replace(cluster, nodes=nodes, strays=tuple(sorted(strays)))
+
+    async def _bind(self, host: str, name: str, value: str, *, again: bool) -> None:
         fields = {"label.name": name, "host.name": host, "value": value}
+        if again:
+            # Binding a label a second time succeeds and changes nothing.
+            await self.client.call("HostService", "UpdateLabel", fields)
+            return
         try:
-            await self.client.call("HostService", "BindLabel", fields)
+            # Without a default value it would be a tag, which has no value.
+            label = {"name": name, "has_default": True, "default_value": "-"}
+            await self.client.call("LabelService", "Create", label)
         except CloudFailed as error:
             if error.reason != "exists":
                 raise
-            await self.client.call("HostService", "UpdateLabel", fields)
+        await self.client.call("HostService", "BindLabel", fields)
 
 
 def _resource(kind: str, described: Kind, answer: Mapping[str, Any], name: str = "") -> Resource:

@@ -106,13 +106,14 @@ def _reach(state: str) -> Any:
 
 
 def _expand(request: Request, seen: Resource, settled: bool) -> Verdict:
-    wanted = int(request.progress["nodes"])
-    if len(seen.ready_nodes) >= wanted and settled:
-        return DONE
-    if not settled or any(node.state in ("pending", "absent") for node in seen.nodes):
+    missing = int(request.progress["nodes"]) - len(seen.nodes)
+    if seen.strays:
+        return Verdict(
+            Step.WAIT, why=f"hosts on their way into or out of the cluster: {', '.join(seen.strays)}"
+        )
+    if not settled or seen.state == "pending":
         return WAIT
-    missing = wanted - len(seen.ready_nodes)
-    return Verdict(Step.ACT, {**_call_spec(request), "count": missing})
+    return Verdict(Step.ACT, {**_call_spec(request), "count": missing}) if missing > 0 else DONE
 
 
 def _shrink(request: Request, seen: Resource, settled: bool) -> Verdict:

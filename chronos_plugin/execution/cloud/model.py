@@ -75,6 +75,7 @@ class Resource:
         native_state: The service's own word.
         labels: The labels that the service knows of it.
         nodes: Of a cluster: its nodes, masters not counted.
+        strays: Names of hosts that are on their way into the cluster, or out of it.
         facts: All that the service says, without secrets.
     """
 
@@ -85,6 +86,7 @@ class Resource:
     native_state: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     nodes: tuple[Resource, ...] = ()
+    strays: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -52,10 +52,10 @@ class Nodes:
             usable: Nodes that may have new jobs, once they are prepared.
         """
         there = {node.name for node in seen.nodes} if seen else set()
-        ready = set(seen.ready_nodes) if seen else set()
         self._silent = {name: since for name, since in self._silent.items() if name in there}
         self._prepared &= there
-        with_jobs = {job.node for job in jobs} & ready
+        # Nodes that are not well are asked, too: that they give no answer is how they are found out.
+        with_jobs = {job.node for job in jobs} & there
         by_node: dict[str, list[PoolJob]] = {name: [] for name in usable | with_jobs}
         left: list[PoolJob] = []
         for job in jobs:

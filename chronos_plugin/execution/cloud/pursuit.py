@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -57,6 +58,8 @@ class Pursuit:
     reached: Callable[[str, str], None]
     _unsettled: float | None = field(default=None)
     _failures: int = field(default=0)
+    _why: str = field(default="")
+    _taken_since: float | None = field(default=None)
 
     async def fulfil(self) -> None:
         """Bring the request to its end and write that down."""
@@ -122,6 +125,7 @@ class Pursuit:
                 case Step.FAIL:
                     raise CloudFailed(verdict.why, reason=verdict.reason)
                 case Step.WAIT:
+                    self._why = verdict.why
                     await self._sleep(self.timing.poll)
                 case Step.ACT:
                     await self._act(cloud, verdict.spec)
@@ -140,17 +144,24 @@ class Pursuit:
         try:
             await cloud.perform(request.kind, request.verb, request.name, spec, seconds=self._left())
         except CloudFailed as error:
+            # A name that is taken though nothing is to be seen: another call's rollback, or not SafeScale's.
+            taken = error.reason == "exists" and self._is_patient()
+            gone = error.reason == "absent" and request.verb not in ("create", "expand")
             self._unsettled = time.time()
-            if error.reason == "exists" or (
-                error.reason == "absent" and request.verb not in ("create", "expand")
-            ):
-                # Half made or half gone: what it is, the next look tells.
+            if taken or gone:
                 await self._sleep(self._growing_pause())
             else:
                 await self._endure(error)
         else:
-            self._unsettled, self._failures = None, 0
+            self._unsettled, self._taken_since, self._failures = None, None, 0
             self.reached("after call", request.id)
+
+    def _is_patient(self) -> bool:
+        """Return whether a name that is taken may still become free: as long as a rollback may last."""
+        now = time.time()
+        self._taken_since = self._taken_since or now
+        patience = self.timing.settle if self._unsettled is None else self.timing.rollback
+        return now - self._taken_since < patience
 
     async def _mark(self, cloud: Cloud) -> None:
         request = self.request
@@ -241,7 +252,7 @@ class Pursuit:
         left = self.request.deadline - time.time()
         if left <= 0:
             text = f"{self.request.verb} of {self.request.kind} {self.request.name}: the deadline passed"
-            raise CloudFailed(text, reason="timeout")
+            raise CloudFailed(f"{text} ({self._why})" if self._why else text, reason="timeout")
         return left
 
     def _settled(self) -> bool:
@@ -250,6 +261,9 @@ class Pursuit:
     async def _end_badly(self, cloud: Cloud | None, error: ChronosError) -> None:
         reason = error.reason if isinstance(error, CloudFailed) else "invalid"
         text = str(error)
+        if cloud is not None and reason == "timeout" and self.request.verb == "run":
+            with contextlib.suppress(CloudFailed):
+                await cloud.run(self.request.name, detached.cancel(self.request.id))
         if cloud is not None and reason == "timeout" and self._may_remove():
             # The service rolls back what did not come about in time; what it leaves is removed.
             try:

@@ -61,6 +61,11 @@ class Answers:
         names = [name for name in self._parts(tenant, cluster) if name.startswith(f"{cluster}-{role}-")]
         return [tenant.host[name] for name in names]
 
+    def _members(self, tenant: Tenant, cluster: str, role: str) -> list[dict[str, Any]]:
+        """Return what a cluster says of its hosts: those that are complete, and not how they are."""
+        hosts = [host for host in self._role(tenant, cluster, role) if host.complete]
+        return [{"id": host.id, "name": host.name, "private_ip": "10.0.0.1"} for host in hosts]
+
     def _host(self, host: Item) -> dict[str, Any]:
         return {
             "id": host.id,
@@ -87,8 +92,8 @@ class Answers:
         return {
             "identity": identity,
             "state": cluster.state,
-            "masters": [self._host(host) for host in self._role(tenant, cluster.name, "master")],
-            "nodes": [self._host(host) for host in self._role(tenant, cluster.name, "node")],
+            "masters": self._members(tenant, cluster.name, "master"),
+            "nodes": self._members(tenant, cluster.name, "node"),
             "defaults": {"node_sizing": {"min_cpu_count": 2}, "Image": "Ubuntu 20.04"},
         }
 

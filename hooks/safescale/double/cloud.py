@@ -89,6 +89,8 @@ class Tenant:
     share: dict[str, Item] = field(default_factory=dict)
     network: dict[str, Item] = field(default_factory=dict)
     label: dict[str, Item] = field(default_factory=dict)
+    unmanaged: set[str] = field(default_factory=set)
+    """Names that the cloud has and the service does not manage."""
 
     def named(self, kind: str, reference: Any) -> Item:
         """Return what a reference means; where id and name are set, the id wins."""
@@ -146,6 +148,8 @@ class Cloud:
         with self.lock:
             if name in items:
                 raise Refusal("ALREADY_EXISTS", f"{kind} '{name}' already exists")
+            if name in tenant.unmanaged:
+                raise Refusal("ALREADY_EXISTS", f"found an existing {kind} named '{name}' (but not managed)")
             items[name] = Item(f"id-{next(self._numbers)}", name, state, values)
             return items[name]
 

@@ -53,7 +53,9 @@ class Clusters(Answers):
         return {"state": tenant.named("cluster", request).state}
 
     def cluster_list(self, _: Any, tenant: Tenant, __: Call) -> dict[str, Any]:
-        return {"clusters": [self._cluster(tenant, item) for item in list(tenant.cluster.values())]}
+        # The list tells names and secrets, nothing else.
+        clusters = [self._cluster(tenant, item) for item in list(tenant.cluster.values())]
+        return {"clusters": [{"identity": cluster["identity"]} for cluster in clusters]}
 
     def cluster_delete(self, request: Any, tenant: Tenant, call: Call) -> dict[str, Any]:
         cluster = tenant.named("cluster", ByName(request.name))
@@ -92,11 +94,11 @@ class Clusters(Answers):
 
     def cluster_list_nodes(self, request: Any, tenant: Tenant, _: Call) -> dict[str, Any]:
         cluster = tenant.named("cluster", request)
-        return {"nodes": [self._host(host) for host in self._role(tenant, cluster.name, "node")]}
+        return {"nodes": self._members(tenant, cluster.name, "node")}
 
     def cluster_list_masters(self, request: Any, tenant: Tenant, _: Call) -> dict[str, Any]:
         cluster = tenant.named("cluster", request)
-        return {"nodes": [self._host(host) for host in self._role(tenant, cluster.name, "master")]}
+        return {"nodes": self._members(tenant, cluster.name, "master")}
 
     def cluster_delete_node(self, request: Any, tenant: Tenant, call: Call) -> dict[str, Any]:
         cluster = tenant.named("cluster", ByName(request.name))

@@ -39,7 +39,9 @@ class _Services(Clusters):
         return {"name": host.name, "status": host.state}
 
     def host_list(self, _: Any, tenant: Tenant, __: Call) -> dict[str, Any]:
-        return {"hosts": [self._host(host) for host in list(tenant.host.values())]}
+        # The list tells no labels.
+        hosts = [self._host(host) for host in list(tenant.host.values())]
+        return {"hosts": [{**host, "labels": []} for host in hosts]}
 
     def host_delete(self, request: Any, tenant: Tenant, call: Call) -> dict[str, Any]:
         host = tenant.named("host", request)
@@ -68,9 +70,8 @@ class _Services(Clusters):
 
     def host_bind_label(self, request: Any, tenant: Tenant, _: Call) -> dict[str, Any]:
         label, host = tenant.named("label", request.label), tenant.named("host", request.host)
-        if label.name in host.labels:
-            raise Refusal("ALREADY_EXISTS", f"label '{label.name}' is already bound to host '{host.name}'")
-        host.labels[label.name] = request.value or label.values.get("default_value", "")
+        # One that is bound already is no error, and keeps its value.
+        host.labels.setdefault(label.name, request.value or label.values.get("default_value", ""))
         return {}
 
     def host_update_label(self, request: Any, tenant: Tenant, _: Call) -> dict[str, Any]:

@@ -120,6 +120,26 @@ def test_a_resource_of_somebody_else_is_not_taken(double: Double, engine: Engine
     assert alive(double)["host", "h1"] == 1
 
 
+def test_a_name_that_the_service_does_not_manage_is_given_up(double: Double, engine: Engine) -> None:
+    double.cloud.tenants["test"].unmanaged.add("h1")
+    done = work(double, engine, request("1", "host", "create", "h1", HOST))[0]
+    assert (done.state, done.reason) == (RequestState.FAILED, "exists")
+    assert "not managed" in done.error
+
+
+def test_a_name_that_becomes_free_is_taken(double: Double, engine: Engine) -> None:
+    double.cloud.tenants["test"].unmanaged.add("h1")
+
+    async def run() -> Request:
+        async with agent(double, engine):
+            Requests(engine).submit(request("1", "host", "create", "h1", HOST))
+            await until(lambda: any(call[0] == "HostService.Create" for call in double.cloud.calls))
+            double.cloud.tenants["test"].unmanaged.clear()
+            return (await ended(engine, "1"))[0]
+
+    assert asyncio.run(run()).state is RequestState.SUCCEEDED
+
+
 def test_get_or_create_returns_what_is_there(double: Double, engine: Engine) -> None:
     name = resource_name(OWNER, "worker")
     done = work(double, engine, *(request(n, "host", "create", name, HOST) for n in "123"))
@@ -243,6 +263,17 @@ def test_a_command_is_cancelled_on_its_host(double: Double, engine: Engine) -> N
     import fcntl
 
     with open(lock, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_command_that_takes_too_long_is_ended(double: Double, engine: Engine) -> None:
+    late = request("run-1", "host", "run", "h1", {"command": "sleep 600"})
+    soon = Request(**{**vars(late), "deadline": late.created + 2.0})
+    done = work(double, engine, request("1", "host", "create", "h1", HOST), soon)[1]
+    assert (done.state, done.reason) == (RequestState.FAILED, "timeout")
+    import fcntl
+
+    with open(double.cloud.root / "h1/.chronos/jobs/run-1/lock", "rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 

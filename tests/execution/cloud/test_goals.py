@@ -79,7 +79,10 @@ def test_expand_counts_what_is_there() -> None:
     assert judge(asked, cluster("ready", "ready", "ready"), settled=True).step is Step.DONE
     missing = judge(asked, cluster("ready", "ready"), settled=True)
     assert (missing.step, missing.spec["count"]) == (Step.ACT, 1)
-    assert judge(asked, cluster("ready", "ready", "pending"), settled=True).step is Step.WAIT
+    coming = replace(cluster("ready", "ready"), strays=("c1-node-9",))
+    waits = judge(asked, coming, settled=True)
+    assert (waits.step, "c1-node-9" in waits.why) == (Step.WAIT, True)
+    assert judge(asked, cluster("ready", "ready", "stopped"), settled=True).step is Step.DONE
     assert judge(asked, cluster("ready", "ready"), settled=False).step is Step.WAIT
     assert judge(asked, cluster("ready", "ready", "ready"), settled=False).step is Step.WAIT
 
