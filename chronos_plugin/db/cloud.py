@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from chronos_plugin.db import engine as database
@@ -174,6 +174,15 @@ class Pools(_Rows):
         """Remove jobs that ended before a moment; return how many."""
         with self._writing() as connection:
             return int(connection.execute(delete(tables.job).where(tables.job.c.ended < before)).rowcount)
+
+    def newest_waiting(self, target: str) -> float | None:
+        """Return when the last of the jobs that wait for a node came, None if none waits."""
+        table = tables.job
+        query = select(func.max(table.c.created)).where(
+            table.c.target == target, table.c.state == JobState.QUEUED, table.c.node == ""
+        )
+        with self._reading() as connection:
+            return connection.execute(query).scalar()
 
     def change_job(
         self, job_id: str, expected: Sequence[JobState], *, unless_node: bool = False, **values: Any

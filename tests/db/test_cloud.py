@@ -79,9 +79,12 @@ def test_jobs_and_pools_are_read_back(database: Engine) -> None:
     for job in [*jobs, replace(jobs[0], name="again")]:
         pools.add_job(job)
     assert pools.open_jobs("cloud") == jobs[::-1]
+    assert pools.newest_waiting("cloud") == 9.0
+    assert pools.newest_waiting("other") is None
     assert pools.jobs(["0", "9"]) == jobs[:1]
     assert pools.change_job("0", (JobState.QUEUED,), unless_node=True, node="n1")
     assert not pools.change_job("0", (JobState.QUEUED,), unless_node=True, node="n2")
+    assert pools.newest_waiting("cloud") == 8.0
     assert pools.change_job("0", (JobState.QUEUED,), state=JobState.ENDED, ended=5.0, exit_code=1)
     assert [job.id for job in pools.open_jobs("cloud")] == ["2", "1"]
     assert pools.jobs(["0"])[0].node == "n1"

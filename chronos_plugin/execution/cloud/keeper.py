@@ -55,7 +55,7 @@ class PoolKeeper:
     _nodes: dict[str, Nodes] = field(default_factory=dict)
     _idle: dict[str, float] = field(default_factory=dict)
     _complete: dict[str, set[str]] = field(default_factory=dict)
-    _waiting: dict[str, set[str]] = field(default_factory=dict)
+    _newest: dict[str, float] = field(default_factory=dict)
     _not_before: dict[str, float] = field(default_factory=dict)
 
     async def round(self) -> None:
@@ -64,11 +64,10 @@ class PoolKeeper:
         await asyncio.gather(*[self._safely(pool) for pool in pools if await self._is_due(pool)])
 
     async def _is_due(self, pool: Pool) -> bool:
-        jobs = await asyncio.to_thread(self.pools.open_jobs, pool.target)
-        waiting = {job.id for job in jobs if job.state is JobState.QUEUED and not job.node}
-        new = waiting - self._waiting.get(pool.target, set())
-        self._waiting[pool.target] = waiting
-        return bool(new) or self._due.get(pool.target, 0.0) <= time.monotonic()
+        newest = await asyncio.to_thread(self.pools.newest_waiting, pool.target)
+        new = newest is not None and newest > self._newest.get(pool.target, 0.0)
+        self._newest[pool.target] = max(newest or 0.0, self._newest.get(pool.target, 0.0))
+        return new or self._due.get(pool.target, 0.0) <= time.monotonic()
 
     async def _safely(self, pool: Pool) -> None:
         self._due[pool.target] = time.monotonic() + self.pause

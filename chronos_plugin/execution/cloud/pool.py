@@ -189,6 +189,9 @@ class PoolTable(Protocol):
     def open_jobs(self, target: str) -> list[PoolJob]:
         """Return the jobs of a target that have not ended, the oldest first."""
 
+    def newest_waiting(self, target: str) -> float | None:
+        """Return when the last of the jobs that wait for a node came, None if none waits."""
+
     def change_job(
         self, job_id: str, expected: Sequence[JobState], *, unless_node: bool = False, **values: Any
     ) -> bool:
