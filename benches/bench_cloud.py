@@ -31,8 +31,8 @@ def run(*, requests: int = 200, jobs: int = 200) -> dict[str, Any]:
 
     Returns:
         ``request_ms``: CPU time of the agent for the creation of a host; ``bare_ms``: that of a client which
-        only makes the call (the peer); ``ratio``; ``job_ms``: CPU time of the agent for a job on a cluster of 4 nodes;
-        ``lost`` and ``doubled`` hosts and jobs: zero, or the rest says nothing.
+        only makes the call (the peer); ``ratio``; ``job_ms``: CPU time of the agent for a job on a cluster of
+        4 nodes; ``lost`` and ``doubled`` hosts and jobs: zero, or the rest says nothing.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
