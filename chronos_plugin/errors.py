@@ -13,6 +13,7 @@
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
+        ├── CloudFailed           a SafeScale service refused or could not; carries the reason
         ├── DatabaseNotReady      the CHRONOS database has not the tables of this version
         ├── ServiceBusy           it may, when it is asked again
         ├── TargetUnreachable     a target gives no answer now; asking again may help
@@ -136,6 +137,38 @@ class ServiceFailed(ChronosError):
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class CloudFailed(ServiceFailed):
+    """Raised when a SafeScale service does not do what it was asked.
+
+    Attributes:
+        reason: One of :data:`CLOUD_REASONS`.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may succeed later without anybody's doing."""
+        return self.reason in ("unreachable", "timeout", "busy")
+
+
+CLOUD_REASONS = {
+    "absent": "what was named does not exist",
+    "exists": "the name is taken",
+    "tenant": "the tenant is unknown to the service, or none was named",
+    "invalid": "the request is wrong",
+    "refused": "the credentials or rights do not suffice",
+    "unsupported": "this version of the service cannot do it",
+    "quota": "the cloud's limits are reached",
+    "unreachable": "no answer from the service",
+    "timeout": "the deadline passed",
+    "busy": "the service aborted the request, or what was named is in use",
+    "failed": "the service tried and failed",
+}
 
 
 class DatabaseNotReady(ServiceFailed):

@@ -6,7 +6,7 @@ import argparse
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
-from chronos_plugin.cli import data, mesos, store
+from chronos_plugin.cli import cloud, data, mesos, store
 
 _FILE = Arg(("file",), metavar="FILE", help="CWL document, or document#process")
 _JSON = Arg(("--json",), help="print JSON", action="store_true")
@@ -29,6 +29,7 @@ def get_commands() -> list[CLICommand]:
                 *_target_commands(),
                 *data.commands(),
                 *mesos.commands(),
+                *cloud.commands(),
                 *store.commands(),
             ],
         )

@@ -1,0 +1,1 @@
+"""Cloud resources held by an agent: requests, what fulfils them, jobs on clusters that grow and shrink."""

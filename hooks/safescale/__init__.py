@@ -1,0 +1,1 @@
+"""SafeScale: a client for every version by server reflection, the Airflow hook, and a test double."""
