@@ -1,0 +1,453 @@
+"""Records into rows: who made what, which dataset an input is, and what has been recorded before.
+
+One loader works at a time, holding the row of ``counter`` from which numbers are given; so whatever it looks up
+cannot change under it, and numbers are given in the order of commits.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, select
+
+from chronos_plugin.db.engine import writing
+from chronos_plugin.db.store import partitions, paths
+from chronos_plugin.db.store.dictionaries import Dictionaries, JobEntry
+from chronos_plugin.db.store.packing import LinkEntry, inputs_of, pack_checksum, pack_links, unpack_links
+from chronos_plugin.db.store.rows import NO_EXIT_CODE, NOT_MEASURED, Rows, write
+from chronos_plugin.db.tables import lineage as tables
+from chronos_plugin.db.tables.lineage import OUTPUTS_PER_NUMBER
+from chronos_plugin.lineage import names
+from chronos_plugin.lineage.facets import check_facets
+from chronos_plugin.lineage.model import Dataset, Job, RunState
+from chronos_plugin.lineage.product_types import ProductTypes
+from chronos_plugin.lineage.record import Product, Record
+from chronos_plugin.lineage.signature import signature
+
+_REMEMBERED = 400_000
+_FARTHEST = (1 << 31) - 1
+_LARGEST = (1 << 31) - 1
+_UNKNOWN_JOB = Job("chronos", "unknown")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What became of a batch.
+
+    Attributes:
+        new: Runs recorded for the first time.
+        changed: Runs that were known, and are known better now.
+        same: Records that told nothing new.
+    """
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+
+
+@dataclass
+class _Known:
+    """A run that is in the database or will be."""
+
+    number: int
+    state: RunState
+    stored: bool
+    row: Any = None
+
+
+class Loader:
+    """Loads batches of records into one database.
+
+    Args:
+        types: Rules by which product types are recognised.
+        clock: Seconds since 1970; decides the partition.
+    """
+
+    def __init__(
+        self, engine: Engine, types: ProductTypes, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.engine = engine
+        self.dictionaries = Dictionaries(types)
+        self._clock = clock
+        self._last_number = -1
+        self._newest: dict[paths.Path, paths.Version] = {}
+
+    def load(self, records: Sequence[Record], *, positions: Mapping[str, int] | None = None) -> Loaded:
+        """Load a batch in one transaction.
+
+        Args:
+            records: In the order in which they were recorded.
+            positions: How far the spool files are then loaded; kept in the same transaction.
+        """
+        try:
+            with writing(self.engine) as connection:
+                batch = _Batch(self, connection, records)
+                loaded = batch.load()
+                _keep_positions(connection, positions or {})
+        except BaseException:
+            self.forget()
+            raise
+        self._last_number = batch.next_number
+        return loaded
+
+    def forget(self) -> None:
+        """Read everything anew: what was remembered may not be in the database."""
+        self.dictionaries.forget()
+        self._newest.clear()
+        self._last_number = -1
+
+    def take_numbers(self, connection: Connection, count: int) -> int:
+        """Take the lock on the numbers, and some numbers; return the first.
+
+        What was remembered is forgotten if somebody else has taken numbers since.
+        """
+        counter = tables.counter
+        taken: int = connection.execute(
+            counter.update()
+            .where(counter.c.name == "number")
+            .values(value=counter.c.value + count)
+            .returning(counter.c.value)
+        ).scalar_one()
+        first = taken - count
+        if first != self._last_number:
+            self._newest.clear()
+        self.dictionaries.follow(connection)
+        current = next(reversed(partitions.spans(connection)), None)
+        part = partitions.place(connection, current, first, count, int(self._clock() * 1000))
+        if part.first > first:
+            first = part.first
+            connection.execute(counter.update().where(counter.c.name == "number").values(value=first + count))
+        return first
+
+    def newest(self, connection: Connection, wanted: Iterable[paths.Path]) -> dict[paths.Path, paths.Version]:
+        """Return the newest dataset at each path."""
+        found, unknown = {}, []
+        for path in dict.fromkeys(wanted):
+            if (version := self._newest.get(path)) is not None:
+                found[path] = version
+            else:
+                unknown.append(path)
+        for path, versions in paths.find(connection, self.dictionaries, unknown).items():
+            found[path] = versions[-1]
+        return found
+
+    def remember(self, versions: Mapping[paths.Path, paths.Version]) -> None:
+        """Keep what lies at paths now, for the next batches."""
+        if len(self._newest) > _REMEMBERED:
+            for path in list(self._newest)[: _REMEMBERED // 2]:
+                del self._newest[path]
+        self._newest.update(versions)
+
+
+class _Batch:
+    """One batch on its way."""
+
+    def __init__(self, loader: Loader, connection: Connection, records: Sequence[Record]) -> None:
+        self.loader = loader
+        self.connection = connection
+        self.dictionaries = loader.dictionaries
+        self.rows = Rows()
+        self.records = _latest(records)
+        outputs = sum(len(r.outputs) for r in self.records)
+        inputs = sum(len(r.inputs) for r in self.records)
+        # Enough for every run and its parent, and for all that nobody is known to have made.
+        self.needed = 2 * len(self.records) + (outputs + inputs) // OUTPUTS_PER_NUMBER + 2
+        self.next_number = 0
+        self.arrival = 0
+        self.now: dict[paths.Path, paths.Version] = {}
+
+    def load(self) -> Loaded:
+        first = self.loader.take_numbers(self.connection, self.needed)
+        self.next_number = first + self.needed
+        self._numbers = iter(range(first, self.next_number))
+        known = self._known()
+        places = (p for r in self.records for p in _paths_of(r))
+        self.now = self.loader.newest(self.connection, places)
+        self.before = dict(self.now)
+        counts = {"new": 0, "changed": 0, "same": 0}
+        updates: list[tuple[Any, ...]] = []
+        for record in self.records:
+            counts[self._one(record, known, updates)] += 1
+        for run in known.values():
+            if not run.stored and run.state is RunState.UNKNOWN:
+                self._placeholder(run)
+        write(self.connection, self.rows)
+        self._update(updates)
+        self.loader.remember({k: v for k, v in self.now.items() if self.before.get(k) != v})
+        return Loaded(**counts)
+
+    # -- runs ----------------------------------------------------------------------------------
+
+    def _known(self) -> dict[UUID, _Known]:
+        ids = {r.run.id for r in self.records} | {r.run.parent for r in self.records if r.run.parent}
+        key, run = tables.run_key, tables.run
+        statement = select(key.c.uuid, run).join(run, run.c.number == key.c.number)
+        found = {}
+        ordered = list(ids)
+        for start in range(0, len(ordered), 500):
+            rows = self.connection.execute(statement.where(key.c.uuid.in_(ordered[start : start + 500])))
+            for row in rows:
+                found[row.uuid] = _Known(row.number, RunState(row.state), True, row)
+        return found
+
+    def _number_of(self, identity: UUID | None, known: dict[UUID, _Known]) -> int:
+        if identity is None:
+            return 0
+        if identity not in known:
+            known[identity] = _Known(next(self._numbers), RunState.UNKNOWN, False)
+            known[identity].row = identity
+        return known[identity].number
+
+    def _one(self, record: Record, known: dict[UUID, _Known], updates: list[tuple[Any, ...]]) -> str:
+        run = record.run
+        before = known.get(run.id)
+        if before and (before.state.final or before.state >= run.state):
+            return "same"
+        parent = self._number_of(run.parent, known)
+        stored = before is not None and before.stored
+        if before is None:
+            before = known[run.id] = _Known(next(self._numbers), run.state, False)
+        before.state = run.state
+        number = before.number
+        links = self._links(record, number, before.row if stored else None)
+        row = self._run_row(record, number, parent, links)
+        if stored:
+            updates.append(row)
+        else:
+            self.rows.runs.append(row)
+            self.rows.run_keys.append((run.id, number))
+        self._facets(record, number, stored)
+        return "changed" if stored else "new"
+
+    def _run_row(self, record: Record, number: int, parent: int, links: list[LinkEntry]) -> tuple[Any, ...]:
+        run, need = record.run, self.dictionaries.need_label
+        target = need(self.connection, "target", run.target)
+        node = need(self.connection, "node", run.node)
+        error = need(self.connection, "error", signature(run.error)) if run.error else 0
+        started = _milliseconds(run.started)
+        duration = NOT_MEASURED if run.duration is None else _bounded(run.duration * 1000)
+        cpu = _measured(run.usage.cpu_seconds, 1000)
+        if run.state.final:
+            outputs = [p.dataset for p in record.outputs]
+            self.rows.count(
+                started=started,
+                job=self._job(record).id,
+                state=run.state,
+                target=target,
+                node=node,
+                error=error,
+                cpu=cpu,
+                duration=duration,
+                outputs=len(outputs),
+                output_bytes=sum(d.size or 0 for d in outputs),
+            )
+        return (
+            number,
+            parent,
+            started,
+            run.id,
+            self._job(record).id,
+            duration,
+            node,
+            error,
+            run.map_index,
+            cpu,
+            _measured(run.usage.max_rss_bytes, 1 / 1024),
+            _measured(run.usage.wait_seconds, 1000),
+            target,
+            NO_EXIT_CODE if run.exit_code is None else run.exit_code,
+            int(run.state),
+            min(run.attempt, 32767),
+            pack_links(number, links),
+        )
+
+    def _job(self, record: Record) -> JobEntry:
+        return self.dictionaries.need_job(
+            self.connection,
+            record.run.job,
+            [p.port for p in record.inputs],
+            [p.port for p in record.outputs],
+        )
+
+    def _facets(self, record: Record, number: int, stored: bool) -> None:
+        facets = dict(record.run.facets)
+        if record.run.element:
+            facets["element"] = record.run.element
+        if record.run.error:
+            facets["error"] = record.run.error
+        check_facets("run", facets)
+        if stored and facets:
+            table = tables.run_facet
+            self.connection.execute(
+                table.delete().where(table.c.number == number, table.c.name.in_(list(facets)))
+            )
+        self.rows.run_facets += [(number, name, value) for name, value in facets.items()]
+
+    def _placeholder(self, run: _Known) -> None:
+        """Keep the number of a parent whose own record has not come."""
+        job = self.dictionaries.need_job(self.connection, _UNKNOWN_JOB, (), ())
+        started = int(time.time() * 1000)
+        rest = (NOT_MEASURED, 0, 0, -1, NOT_MEASURED, NOT_MEASURED, NOT_MEASURED, 0, NO_EXIT_CODE)
+        self.rows.runs.append((run.number, 0, started, run.row, job.id, *rest, int(RunState.UNKNOWN), 1, b""))
+        self.rows.run_keys.append((run.row, run.number))
+
+    def _update(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        table = tables.run
+        names_of = [column.name for column in table.columns]
+        for row in rows:
+            values = dict(zip(names_of, row, strict=True))
+            self.connection.execute(
+                table.update().where(table.c.number == values.pop("number")).values(**values)
+            )
+
+    # -- datasets ------------------------------------------------------------------------------
+
+    def _links(self, record: Record, number: int, before: Any) -> list[LinkEntry]:
+        job = self._job(record)
+        links: list[LinkEntry] = []
+        if before is not None:
+            links += self._earlier(before, job)
+        known = {(link.dataset, link.output) for link in links}
+        for product in record.inputs:
+            found = self._input(product, number)
+            self._link(links, known, LinkEntry(found, _place(job.inputs, product.port), False))
+        made = sum(1 for link in links if link.output and link.dataset >> 8 == number)
+        for product in record.outputs:
+            found, new = self._output(product, number, made)
+            made += new
+            self._link(links, known, LinkEntry(found, _place(job.outputs, product.port), True))
+        read = {link.dataset for link in links if not link.output}
+        if before is not None:
+            read -= set(inputs_of(number, before.links))
+        self.rows.usage += [(dataset, number) for dataset in sorted(read)]
+        return links
+
+    def _earlier(self, before: Any, job: JobEntry) -> list[LinkEntry]:
+        """Return the links of an earlier record, their ports counted as those of the job now."""
+        old = self.dictionaries.job(before.job)
+        links = []
+        for link in unpack_links(before.number, before.links):
+            ports, now = (old.outputs, job.outputs) if link.output else (old.inputs, job.inputs)
+            port = ports[link.port] if link.port < len(ports) else ""
+            links.append(link._replace(port=_place(now, port) if old is not job else link.port))
+        return links
+
+    @staticmethod
+    def _link(links: list[LinkEntry], known: set[tuple[int, bool]], link: LinkEntry) -> None:
+        if (link.dataset, link.output) not in known:
+            known.add((link.dataset, link.output))
+            links.append(link)
+
+    def _input(self, product: Product, number: int) -> int:
+        dataset = product.dataset
+        path = (dataset.namespace, dataset.path)
+        version = self._fitting(path, dataset)
+        if version is not None and number - (version.id >> 8) <= _FARTHEST:
+            return version.id
+        return self._new(self._next_arrival(), dataset, producer=0)
+
+    def _output(self, product: Product, number: int, made: int) -> tuple[int, int]:
+        """Return the id of an output, and whether it is one of the run's own numbers."""
+        dataset = product.dataset
+        path = (dataset.namespace, dataset.path)
+        if product.was:
+            source = self._fitting((dataset.namespace, product.was), dataset)
+            if source is not None:
+                self._copied(path, source)
+                return source.id, 0
+        same = self._fitting(path, dataset) if dataset.checksum else None
+        if same is not None:
+            return same.id, 0
+        if made < OUTPUTS_PER_NUMBER:
+            return self._new(number << 8 | made, dataset, producer=None), 1
+        return self._new(self._next_arrival(), dataset, producer=number), 1
+
+    def _fitting(self, path: paths.Path, dataset: Dataset) -> paths.Version | None:
+        """Return the dataset at a path, unless its checksum says that it is another."""
+        version = self.now.get(path)
+        if version is None:
+            return None
+        checksum = pack_checksum(dataset.checksum)
+        if checksum and version.checksum and checksum != version.checksum:
+            older = paths.find(self.connection, self.dictionaries, [path]).get(path, [])
+            return next((v for v in reversed(older) if v.checksum == checksum), None)
+        return version
+
+    def _copied(self, path: paths.Path, source: paths.Version) -> None:
+        if self.now.get(path) == source:
+            return
+        template, numbers = self._template(*path, "")
+        self.rows.locations.append((source.id, template, numbers))
+        self.now[path] = source
+
+    def _new(self, number: int, dataset: Dataset, *, producer: int | None) -> int:
+        template, numbers = self._template(dataset.namespace, dataset.path, dataset.type)
+        checksum = pack_checksum(dataset.checksum)
+        self.rows.datasets.append((number, producer, dataset.size, template, numbers, checksum))
+        self.now[(dataset.namespace, dataset.path)] = paths.Version(number, dataset.size, checksum)
+        check_facets("dataset", dataset.facets)
+        self.rows.dataset_facets += [(number, name, value) for name, value in dataset.facets.items()]
+        return number
+
+    def _template(self, namespace: str, path: str, kind: str) -> tuple[int, bytes]:
+        template, numbers = names.encode(path)
+        name = path.rpartition("/")[2]
+        return self.dictionaries.need_template(self.connection, namespace, template, name, kind), numbers
+
+    def _next_arrival(self) -> int:
+        """Return the next id for what no run of its own number has made."""
+        if self.arrival % OUTPUTS_PER_NUMBER == 0:
+            self.arrival = next(self._numbers) * OUTPUTS_PER_NUMBER
+        self.arrival += 1
+        return self.arrival - 1
+
+
+def _latest(records: Iterable[Record]) -> list[Record]:
+    """Return the records of runs, each run's best known state once and in the place of its first."""
+    latest: dict[UUID, Record] = {}
+    for record in records:
+        before = latest.get(record.run.id)
+        if before is None or (not before.run.state.final and record.run.state >= before.run.state):
+            latest[record.run.id] = _joined(before, record) if before else record
+    return list(latest.values())
+
+
+def _joined(before: Record, record: Record) -> Record:
+    inputs = record.inputs or before.inputs
+    return Record(record.run, inputs, record.outputs or before.outputs)
+
+
+def _paths_of(record: Record) -> Iterable[paths.Path]:
+    for product in (*record.inputs, *record.outputs):
+        yield product.dataset.namespace, product.dataset.path
+        if product.was:
+            yield product.dataset.namespace, product.was
+
+
+def _place(ports: list[str], port: str) -> int:
+    return ports.index(port) if port in ports else len(ports) - 1
+
+
+def _milliseconds(moment: datetime.datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _measured(value: float | None, factor: float) -> int:
+    return NOT_MEASURED if value is None else _bounded(value * factor)
+
+
+def _bounded(value: float) -> int:
+    return max(0, min(round(value), _LARGEST))
+
+
+def _keep_positions(connection: Connection, positions: Mapping[str, int]) -> None:
+    table = tables.spool_position
+    for file, position in positions.items():
+        changed = connection.execute(table.update().where(table.c.file == file).values(position=position))
+        if not changed.rowcount:
+            connection.execute(table.insert().values(file=file, position=position))
