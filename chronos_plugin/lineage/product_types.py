@@ -1,10 +1,10 @@
-"""Product types, recognised from names by rules.
+r"""Product types, recognised from names by rules.
 
 A rule is a type and a regular expression; its named groups are the attributes of a product::
 
     - type: SWOT_L2_LR_SSH
       description: Sea surface height, low rate
-      name: SWOT_L2_LR_SSH_(?P<content>[A-Za-z]+)_(?P<cycle>\\d{3})_(?P<pass>\\d{3})_(?P<begin>\\d{8}T\\d{6})_.*\\.nc
+      name: SWOT_L2_LR_SSH_(?P<kind>[A-Za-z]+)_(?P<cycle>\d{3})_(?P<pass>\d{3})_.*\.nc
 
 Rules come from the file that ``[chronos] product_types`` names, then from entry points of the group
 ``chronos.product_types`` (each a list of :class:`Rule`, or a function that returns one), then from CHRONOS. The first

@@ -42,16 +42,23 @@ class Dictionaries:
         self._label_texts: dict[int, str] = {0: ""}
         self._templates: dict[Key, int] = {}
         self._template_texts: dict[int, tuple[str, str, str]] = {}
+        self._templates_by_name: dict[str, list[int]] = {}
         self._jobs: dict[Key, JobEntry] = {}
         self._jobs_by_id: dict[int, JobEntry] = {}
+        self._ports: int | None = None
 
     def follow(self, connection: Connection) -> None:
         """Read what others have added since the last time."""
-        for row in _newer(connection, tables.label, self._label_texts):
+        label, template, job, ports = connection.execute(_NEWEST).one()
+        if ports != self._ports:
+            self._jobs.clear()
+            self._jobs_by_id.clear()
+            self._ports = ports
+        for row in _newer(connection, tables.label, self._label_texts, label):
             self._add_label((row.kind, row.text), row.id)
-        for row in _newer(connection, tables.template, self._template_texts):
+        for row in _newer(connection, tables.template, self._template_texts, template):
             self._add_template((row.namespace, row.text), row.id, row.type)
-        for row in _newer(connection, tables.job, self._jobs_by_id):
+        for row in _newer(connection, tables.job, self._jobs_by_id, job):
             self._add_job(_entry(row))
 
     # -- reading -------------------------------------------------------------------------------
@@ -75,6 +82,10 @@ class Dictionaries:
     def template_id(self, namespace: str, text: str) -> int | None:
         """Return a template's id; None if there is none."""
         return self._templates.get((namespace, text))
+
+    def templates_named(self, name: str) -> list[int]:
+        """Return the templates of names with this template, in whatever folder."""
+        return self._templates_by_name.get(name, [])
 
     def job(self, number: int) -> JobEntry:
         """Return a job."""
@@ -131,6 +142,11 @@ class Dictionaries:
             connection.execute(
                 tables.job.update().where(tables.job.c.id == entry.id).values(ports=_ports(entry))
             )
+            self._ports = (self._ports or 0) + 1
+            table = tables.counter
+            told = connection.execute(table.update().where(table.c.name == _PORTS).values(value=self._ports))
+            if not told.rowcount:
+                connection.execute(table.insert().values(name=_PORTS, value=self._ports))
         return entry
 
     def _add_label(self, key: Key, number: int) -> int:
@@ -140,7 +156,8 @@ class Dictionaries:
 
     def _add_template(self, key: Key, number: int, kind: str) -> int:
         self._templates[key] = number
-        self._template_texts[number] = (*key, kind)  # type: ignore[assignment]
+        self._template_texts[number] = (key[0], key[1], kind)
+        self._templates_by_name.setdefault(key[1].partition("\n")[0], []).append(number)
         return number
 
     def _add_job(self, entry: JobEntry) -> None:
@@ -148,11 +165,23 @@ class Dictionaries:
         self._jobs_by_id[entry.id] = entry
 
 
-def _newer(connection: Connection, table: Table, known: Mapping[int, Any]) -> Iterable[Any]:
-    last = max(known, default=0)
+_PORTS = "ports"
+_NEWEST = select(
+    select(func.max(tables.label.c.id)).scalar_subquery(),
+    select(func.max(tables.template.c.id)).scalar_subquery(),
+    select(func.max(tables.job.c.id)).scalar_subquery(),
+    select(tables.counter.c.value).where(tables.counter.c.name == _PORTS).scalar_subquery(),
+)
+
+
+def _newer(
+    connection: Connection, table: Table, known: Mapping[int, Any], newest: int | None
+) -> Iterable[Any]:
     # Ids are given in the order of commits, so whatever is new is above.
-    newest = connection.execute(select(func.max(table.c.id))).scalar() or 0
-    return connection.execute(select(table).where(table.c.id > last)) if newest > last else ()
+    last = max(known, default=0)
+    if (newest or 0) <= last:
+        return ()
+    return connection.execute(select(table).where(table.c.id > last))
 
 
 def _sides(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from chronos_plugin.db.store import read
 from chronos_plugin.db.store.packing import inputs_of, outputs_of
 from chronos_plugin.db.store.read import DatasetRow, RunRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 DEPTH = 5
 LIMIT = 1000
@@ -64,8 +66,8 @@ def ancestors(
         made = read.runs(connection, _room(walk, new, front, limit))
         walk.runs.update(made)
         parents: dict[int, int] = {}
-        for number, row in made.items():
-            for identity in inputs_of(number, row.links):
+        for number, maker in made.items():
+            for identity in inputs_of(number, maker.links):
                 walk.reads.add((identity, number))
                 parents.setdefault(identity, number)
         fresh = [identity for identity in parents if identity not in walk.datasets]

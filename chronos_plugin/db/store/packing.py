@@ -39,10 +39,10 @@ class LinkEntry(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """One row of ``posting``, but for its kind."""
+    """One row of ``posting``, but for its kind; ``place`` orders the chunks of a key by time."""
 
     key: int
-    first: int
+    place: int
     entries: int
     data: bytes
 
@@ -89,28 +89,77 @@ def own_key(dataset: int) -> int:
     return -dataset
 
 
-def pack_usage(pairs: Sequence[tuple[int, int]]) -> Iterator[Chunk]:
-    """Pack (dataset, number of a run that read it), sorted and each once."""
+def pack_usage(pairs: Sequence[tuple[int, int]], serial: int) -> Iterator[Chunk]:
+    """Pack (dataset, number of a run that read it), sorted and each once.
+
+    Args:
+        serial: Of this packing; above those of all before.
+    """
     for bucket, in_bucket in groupby(pairs, lambda pair: pair[0] // _BUCKET_IDS):
         shared: list[tuple[int, int]] = []
         for dataset, of_dataset in groupby(in_bucket, lambda pair: pair[0]):
             numbers = [number for _, number in of_dataset]
             if len(numbers) >= POPULAR:
-                yield from _own_chunks(dataset, numbers)
+                yield from _own_chunks(dataset, numbers, serial)
             else:
                 shared += [(dataset, number) for number in numbers]
-        for start in range(0, len(shared), CHUNK):
-            yield _shared_chunk(bucket, shared[start : start + CHUNK])
+        for index, start in enumerate(range(0, len(shared), CHUNK)):
+            yield _shared_chunk(bucket, shared[start : start + CHUNK], _placed(serial, index))
 
 
-def _own_chunks(dataset: int, numbers: list[int]) -> Iterator[Chunk]:
-    for start in range(0, len(numbers), CHUNK):
+def unpack_own(data: bytes) -> list[int]:
+    """Return the numbers in a list of one dataset alone."""
+    (first,) = _BASE.unpack_from(data)
+    return [first + n for n in array("I", data[_BASE.size :])]
+
+
+def unpack_shared(key: int, data: bytes) -> Iterator[tuple[int, list[int]]]:
+    """Yield each dataset of a bucket with the numbers of the runs that read it."""
+    first, count = _HEAD.unpack_from(data)
+    start = _HEAD.size
+    local = array("H", data[start : start + 2 * count])
+    counts = array("H", data[start + 2 * count : start + 4 * count])
+    numbers = array("I", data[start + 4 * count :])
+    base, position = key * _BUCKET_IDS, 0
+    for low, length in zip(local, counts, strict=True):
+        yield base + low, [first + n for n in numbers[position : position + length]]
+        position += length
+
+
+def pack_ids(key: int, ids: Sequence[int], serial: int) -> Iterator[Chunk]:
+    """Pack the ids of the datasets in the list of a word; sorted. ``serial`` as in :func:`pack_usage`."""
+    for index, start in enumerate(range(0, len(ids), CHUNK)):
+        part = ids[start : start + CHUNK]
+        first = part[0] >> 8
+        data = _BASE.pack(first) + b"".join(_ID.pack((i >> 8) - first, i & 255) for i in part)
+        yield Chunk(key, _placed(serial, index), len(part), data)
+
+
+def unpack_ids(data: bytes) -> list[int]:
+    """Return what :func:`pack_ids` was given."""
+    (base,) = _BASE.unpack_from(data)
+    return [(base + n) << 8 | index for n, index in _ID.iter_unpack(data[_BASE.size :])]
+
+
+_BASE = struct.Struct("<Q")
+_HEAD = struct.Struct("<QH")
+_ID = struct.Struct("<IB")
+_CHUNKS_BITS = 20
+
+
+def _placed(serial: int, index: int) -> int:
+    return serial << _CHUNKS_BITS | index
+
+
+def _own_chunks(dataset: int, numbers: list[int], serial: int) -> Iterator[Chunk]:
+    for index, start in enumerate(range(0, len(numbers), CHUNK)):
         part = numbers[start : start + CHUNK]
         first = part[0]
-        yield Chunk(own_key(dataset), first, len(part), array("I", [n - first for n in part]).tobytes())
+        data = _BASE.pack(first) + array("I", [n - first for n in part]).tobytes()
+        yield Chunk(own_key(dataset), _placed(serial, index), len(part), data)
 
 
-def _shared_chunk(bucket: int, pairs: list[tuple[int, int]]) -> Chunk:
+def _shared_chunk(bucket: int, pairs: list[tuple[int, int]], place: int) -> Chunk:
     first = min(number for _, number in pairs)
     local, counts, numbers = array("H"), array("H"), array("I")
     for dataset, of_dataset in groupby(pairs, lambda pair: pair[0]):
@@ -118,49 +167,12 @@ def _shared_chunk(bucket: int, pairs: list[tuple[int, int]]) -> Chunk:
         numbers.extend(number - first for _, number in of_dataset)
         local.append(dataset % _BUCKET_IDS)
         counts.append(len(numbers) - before)
-    head = struct.pack("<H", len(local))
-    data = head + local.tobytes() + counts.tobytes() + numbers.tobytes()
-    # Chunks of one bucket that begin with the same run must not take each other's place.
-    return Chunk(bucket, first << 16 | local[0], len(numbers), data)
+    data = _HEAD.pack(first, len(local)) + local.tobytes() + counts.tobytes() + numbers.tobytes()
+    return Chunk(bucket, place, len(numbers), data)
 
 
-def unpack_own(first: int, data: bytes) -> list[int]:
-    """Return the numbers in a list of one dataset alone."""
-    return [first + n for n in array("I", data)]
-
-
-def unpack_shared(key: int, first: int, data: bytes) -> Iterator[tuple[int, list[int]]]:
-    """Yield each dataset of a bucket with the numbers of the runs that read it."""
-    count = int.from_bytes(data[:2], "little")
-    local = array("H", data[2 : 2 + 2 * count])
-    counts = array("H", data[2 + 2 * count : 2 + 4 * count])
-    numbers = array("I", data[2 + 4 * count :])
-    base, position, origin = key * _BUCKET_IDS, 0, first >> 16
-    for low, length in zip(local, counts, strict=True):
-        yield base + low, [origin + n for n in numbers[position : position + length]]
-        position += length
-
-
-_ID = struct.Struct("<IB")
-
-
-def pack_ids(key: int, ids: Sequence[int]) -> Iterator[Chunk]:
-    """Pack the ids of the datasets in the list of a word; sorted."""
-    for start in range(0, len(ids), CHUNK):
-        part = ids[start : start + CHUNK]
-        first = part[0] >> 8
-        data = b"".join(_ID.pack((i >> 8) - first, i & 255) for i in part)
-        yield Chunk(key, part[0], len(part), data)
-
-
-def unpack_ids(first: int, data: bytes) -> list[int]:
-    """Return what :func:`pack_ids` was given."""
-    base = first >> 8
-    return [(base + n) << 8 | index for n, index in _ID.iter_unpack(data)]
-
-
-_STRUCT_SHA = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
-_BY_LENGTH = {length: name for name, length in _STRUCT_SHA.items()}
+_DIGEST_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
+_BY_LENGTH = {length: name for name, length in _DIGEST_BYTES.items()}
 
 
 def pack_checksum(checksum: str) -> bytes | None:
@@ -168,7 +180,7 @@ def pack_checksum(checksum: str) -> bytes | None:
     name, dollar, digest = checksum.partition("$")
     if not checksum:
         return None
-    if dollar and len(digest) == 2 * _STRUCT_SHA.get(name, -1):
+    if dollar and len(digest) == 2 * _DIGEST_BYTES.get(name, -1):
         try:
             return bytes.fromhex(digest)
         except ValueError:

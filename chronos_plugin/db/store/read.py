@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 
 from chronos_plugin.db.metadata import SCHEMA
 from chronos_plugin.db.store import partitions
+from chronos_plugin.db.store.lists import USAGE
 from chronos_plugin.db.store.packing import bucket_of, own_key, unpack_own, unpack_shared
-from chronos_plugin.db.store.rows import USAGE
 
 _AT_ONCE = 500
 
@@ -158,39 +158,43 @@ def users(connection: Connection, ids: Collection[int], limit: int) -> dict[int,
     wanted = set(ids)
     found: dict[int, set[int]] = {i: set() for i in wanted}
     cut: dict[int, int] = {}
-    for key, first, entries, data, remaining in _lists(connection, wanted, limit):
+    for key, _, _, data, remaining in _lists(connection, wanted, limit):
         if key < 0:
-            found[-key].update(unpack_own(first, data))
+            found[-key].update(unpack_own(data))
             if remaining:
                 cut[-key] = cut.get(-key, 0) + remaining
-            del entries
         else:
-            for dataset, numbers in unpack_shared(key, first, data):
+            for dataset, numbers in unpack_shared(key, data):
                 if dataset in wanted:
                     found[dataset].update(numbers)
+    young: dict[int, int] = {}
     for dataset, number in _recent(connection, wanted, limit):
         found[dataset].add(number)
+        young[dataset] = young.get(dataset, 0) + 1
+    for dataset, read in young.items():
+        if read > limit:
+            cut[dataset] = cut.get(dataset, 0) + _count_recent(connection, dataset) - read
     result = {}
-    for dataset, numbers in found.items():
+    for dataset, users_found in found.items():
         more = cut.get(dataset, 0)
-        result[dataset] = Users(sorted(numbers), len(numbers) + more, not more)
+        result[dataset] = Users(sorted(users_found), len(users_found) + more, not more)
     return result
 
 
 _LISTS = """
-    SELECT k.key, p.first, p.entries, p.data, p.remaining
+    SELECT k.key, p.place, p.entries, p.data, p.remaining
     FROM unnest(CAST(:keys AS bigint[])) AS k(key)
     CROSS JOIN LATERAL (
-        SELECT first, entries, data, 0 AS remaining FROM chronos.posting
-        WHERE kind = :kind AND key = k.key ORDER BY first OFFSET 0
+        SELECT place, entries, data, 0 AS remaining FROM chronos.posting
+        WHERE kind = :kind AND key = k.key ORDER BY place OFFSET 0
     ) p
 """
 _OWN = """
-    SELECT k.key, p.first, p.entries, p.data, 0 AS remaining
+    SELECT k.key, p.place, p.entries, p.data, 0 AS remaining
     FROM unnest(CAST(:keys AS bigint[])) AS k(key)
     CROSS JOIN LATERAL (
-        SELECT first, entries, data FROM chronos.posting
-        WHERE kind = :kind AND key = k.key ORDER BY first LIMIT :chunks
+        SELECT place, entries, data FROM chronos.posting
+        WHERE kind = :kind AND key = k.key ORDER BY place LIMIT :chunks
     ) p
 """
 _OWN_REST = """
@@ -228,10 +232,10 @@ def _with_rest(
     read: dict[int, int] = {}
     for key, _, entries, _, _ in listed:
         read[key] = read.get(key, 0) + entries
-    for key, first, entries, data, _ in listed:
+    for key, place, entries, data, _ in listed:
         remaining = max(0, counts.get(key, 0) - read[key]) if key in counts else 0
         read[key] = max(read[key], counts.get(key, 0))
-        yield key, first, entries, data, remaining
+        yield key, place, entries, data, remaining
 
 
 def _rows(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> Iterable[Any]:
@@ -242,8 +246,8 @@ def _lists_sqlite(connection: Connection, keys: Sequence[int]) -> Iterable[tuple
     for start in range(0, len(keys), _AT_ONCE):
         listed = ", ".join(str(int(k)) for k in keys[start : start + _AT_ONCE])
         for row in connection.exec_driver_sql(
-            f"SELECT key, first, entries, data FROM posting "  # noqa: S608 - integers
-            f"WHERE kind = {USAGE} AND key IN ({listed}) ORDER BY key, first"
+            f"SELECT key, place, entries, data FROM posting "  # noqa: S608 - integers
+            f"WHERE kind = {USAGE} AND key IN ({listed}) ORDER BY key, place"
         ):
             yield row[0], row[1], row[2], row[3], 0
 
@@ -267,3 +271,9 @@ def _recent(connection: Connection, wanted: set[int], limit: int) -> Iterable[tu
         yield from connection.exec_driver_sql(
             f"SELECT dataset, number FROM usage_recent WHERE dataset IN ({listed})"  # noqa: S608
         )
+
+
+def _count_recent(connection: Connection, dataset: int) -> int:
+    name = table(connection, "usage_recent")
+    statement = text(f"SELECT count(*) FROM {name} WHERE dataset = :dataset")  # noqa: S608
+    return int(connection.execute(statement, {"dataset": dataset}).scalar_one())

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chronos_plugin.db.metadata import SCHEMA
-from chronos_plugin.db.store.packing import Chunk, pack_usage
 from chronos_plugin.db.tables import lineage as tables
 from chronos_plugin.lineage.model import RunState
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
 
 NO_EXIT_CODE = -32768
 NOT_MEASURED = -1
 MILLISECONDS_OF_HOUR = 3_600_000
 HOURS_OF_DAY = 24
-USAGE = 0
-"""Kind of posting: runs by dataset that they read."""
 
 Counts = list[int]
 _ACTIVITY = (
@@ -78,28 +77,16 @@ class Rows:
             counts[4] += output_bytes
 
 
-def write(connection: Connection, rows: Rows, *, packed: bool = False) -> None:
-    """Write a batch.
-
-    Args:
-        packed: Pack the usage at once, which is right for batches of a hundred thousand runs.
-    """
+def write(connection: Connection, rows: Rows) -> None:
+    """Write a batch."""
     insert(connection, tables.dataset, rows.datasets)
     insert(connection, tables.run, rows.runs)
     insert(connection, tables.run_facet, rows.run_facets)
     insert(connection, tables.dataset_facet, rows.dataset_facets)
     insert(connection, tables.run_key, rows.run_keys)
     insert(connection, tables.location, rows.locations)
-    if packed:
-        write_chunks(connection, USAGE, pack_usage(sorted(set(rows.usage))))
-    else:
-        insert(connection, tables.usage_recent, rows.usage)
+    insert(connection, tables.usage_recent, rows.usage)
     write_activity(connection, rows)
-
-
-def write_chunks(connection: Connection, kind: int, chunks: Iterable[Chunk]) -> None:
-    """Write packed lists."""
-    insert(connection, tables.posting, [(kind, *chunk) for chunk in chunks])
 
 
 def insert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:

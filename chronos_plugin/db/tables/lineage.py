@@ -94,6 +94,7 @@ run = Table(
     postgresql_partition_by="RANGE (number)",
 )
 Index("ix_run_started", run.c.started, postgresql_using="brin")
+Index("ix_run_uuid", run.c.uuid, postgresql_using="brin", postgresql_ops={"uuid": "uuid_bloom_ops"})
 Index(
     "ix_run_open",
     run.c.number,
@@ -169,7 +170,7 @@ posting = Table(
     metadata,
     Column("kind", SmallInteger, primary_key=True, autoincrement=False),
     Column("key", BigInteger, primary_key=True, autoincrement=False),
-    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
     _column("entries", Integer),
     _column("data", LargeBinary),
 )

@@ -20,9 +20,12 @@ def upgrade() -> None:
     _datasets()
     _lists()
     _counts()
-    counter = sa.table("counter", sa.column("name"), sa.column("value"), schema=SCHEMA)
+    counter = sa.Table(
+        "counter", sa.MetaData(), sa.Column("name", sa.Text), sa.Column("value", sa.BigInteger), schema=SCHEMA
+    )
     # Number 0 means none.
-    op.get_bind().execute(counter.insert().values(name="number", value=1))
+    for name in ("number", "packing"):
+        op.get_bind().execute(counter.insert().values(name=name, value=1))
 
 
 def downgrade() -> None:
@@ -113,6 +116,14 @@ def _runs() -> None:
     )
     op.create_index("ix_run_started", "run", ["started"], schema=SCHEMA, postgresql_using="brin")
     op.create_index(
+        "ix_run_uuid",
+        "run",
+        ["uuid"],
+        schema=SCHEMA,
+        postgresql_using="brin",
+        postgresql_ops={"uuid": "uuid_bloom_ops"},
+    )
+    op.create_index(
         "ix_run_open",
         "run",
         ["number"],
@@ -186,10 +197,10 @@ def _lists() -> None:
         "posting",
         _key("kind", sa.SmallInteger),
         _key("key", sa.BigInteger),
-        _key("first", sa.BigInteger),
+        _key("place", sa.BigInteger),
         _needed("entries", sa.Integer),
         _needed("data", sa.LargeBinary),
-        sa.PrimaryKeyConstraint("kind", "key", "first", name="pk_posting"),
+        sa.PrimaryKeyConstraint("kind", "key", "place", name="pk_posting"),
     )
 
 
