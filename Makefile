@@ -3,11 +3,12 @@
 # make test            unit and end-to-end tests
 # make lint            style, types, import rules
 # make bench           benchmarks; results in benches/results/
+# make drill           200 random kills while steps run on targets; ends with what was lost and doubled
 # make conformance     the CWL v1.2 conformance suite, where it lies beside the checkout
 # make lock            write the lock files anew from pyproject.toml
 # make clean           remove what the other commands made
 
-.PHONY: help demo test lint bench conformance lock clean
+.PHONY: help demo test lint bench drill conformance lock clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -36,6 +37,10 @@ lint:
 bench:
 	@deploy/bootstrap.sh dev
 	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m benches.run $(BENCH_ARGS)
+
+drill:
+	@deploy/bootstrap.sh dev
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m benches.drill $(DRILL_ARGS)
 
 conformance:
 	@deploy/bootstrap.sh dev

@@ -8,7 +8,8 @@
     │   └── CwlUnsupported        the document is valid, but asks for what cannot be run here
     ├── InputInvalid              an input object does not fit the process
     ├── StepFailed                a step ran and failed
-    │   └── StepFailedTemporarily the tool said by its exit code that a retry may help
+    │   ├── StepFailedTemporarily the tool said by its exit code that a retry may help
+    │   └── StepLost              the tool was not run to its end, through no fault of its own
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
@@ -106,6 +107,10 @@ class StepFailed(ChronosError):
 
 class StepFailedTemporarily(StepFailed):
     """Raised when the exit code is one of the tool's ``temporaryFailCodes``."""
+
+
+class StepLost(StepFailed):
+    """Raised when node, queue or network ended a tool: the same again may well succeed."""
 
 
 class RunFailed(ChronosError):

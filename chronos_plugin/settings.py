@@ -111,6 +111,27 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "float",
         "default": "0",
     },
+    "targets_file": {
+        "description": (
+            "YAML file of the execution targets and bindings; it need not exist. "
+            "Default: ``{AIRFLOW_HOME}/chronos/targets.yaml``."
+        ),
+        "type": "string",
+        "default": "{AIRFLOW_HOME}/chronos/targets.yaml",
+    },
+    "lost_retries": {
+        "description": (
+            "Times that an execution is tried again which was lost through no fault of its tool: worker "
+            "killed, node failed. Beside the retries of a tool that fails."
+        ),
+        "type": "integer",
+        "default": "2",
+    },
+    "retry_delay": {
+        "description": "Seconds before a retry, where the document does not say.",
+        "type": "float",
+        "default": "30",
+    },
     "retries": {
         "description": "Retries of a failed step where the document does not say (hint chronos:Execution).",
         "type": "integer",
@@ -124,10 +145,34 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "failed",
     },
+    "keep_work_days": {
+        "description": (
+            "Days after the end of a run for which ``airflow chronos clean`` keeps its work directories; "
+            "0: for ever."
+        ),
+        "type": "integer",
+        "default": "30",
+    },
+    "keep_state_days": {
+        "description": (
+            "Days after the end of a run for which ``airflow chronos clean`` keeps its results, inputs and "
+            "output object; 0: for ever."
+        ),
+        "type": "integer",
+        "default": "0",
+    },
+    "keep_outputs_days": {
+        "description": (
+            "Days after the end of a run for which ``airflow chronos clean`` keeps its published outputs; "
+            "0: for ever."
+        ),
+        "type": "integer",
+        "default": "0",
+    },
     "preload": {
         "description": (
-            "Import the CWL library once in processes that fork tasks: auto (scheduler with a "
-            "local executor, DAG processor), always, or never."
+            "Import the CWL library once in processes that fork tasks or compile documents: auto "
+            "(scheduler with a local executor, DAG processor, API server), always, or never."
         ),
         "type": "string",
         "default": "auto",
@@ -198,8 +243,14 @@ class Settings:
     max_document_bytes: int = 8388608
     max_scatter_tasks: int = 1000
     pool_slot_cores: float = 0.0
+    targets_file: Path = Path("targets.yaml")
+    lost_retries: int = 2
+    retry_delay: float = 30.0
     retries: int = 0
     keep_work: str = "failed"
+    keep_work_days: int = 30
+    keep_state_days: int = 0
+    keep_outputs_days: int = 0
     preload: str = "auto"
     enable_dev: bool = True
     database: str = ""
@@ -208,6 +259,11 @@ class Settings:
     product_types: Path | None = None
     context_days: int = 90
     home: Path = Path("~/airflow")
+
+    @property
+    def target_states(self) -> Path:
+        """Folder in which those who watch targets say how they do."""
+        return self.work_root / ".targets"
 
 
 def load() -> Settings:
@@ -260,8 +316,14 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         max_document_bytes=_number("max_document_bytes", values, int),
         max_scatter_tasks=max(1, _number("max_scatter_tasks", values, int)),
         pool_slot_cores=_number("pool_slot_cores", values, float),
+        targets_file=folder(values["targets_file"]),
+        lost_retries=_number("lost_retries", values, int),
+        retry_delay=_number("retry_delay", values, float),
         retries=_number("retries", values, int),
         keep_work=_word("keep_work", values, ("all", "failed")),
+        keep_work_days=_natural("keep_work_days", values),
+        keep_state_days=_natural("keep_state_days", values),
+        keep_outputs_days=_natural("keep_outputs_days", values),
         preload=_word("preload", values, PRELOAD_MODES),
         enable_dev=_word("enable_dev", values, ("true", "false")) == "true",
         database=values["database"].strip().replace("{AIRFLOW_HOME}", str(home)),
@@ -285,3 +347,10 @@ def _number(name: str, values: Mapping[str, str], kind: Callable[[str], _N]) -> 
         return kind(values[name])
     except ValueError as error:
         raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write a number") from error
+
+
+def _natural(name: str, values: Mapping[str, str]) -> int:
+    number = _number(name, values, int)
+    if number < 0:
+        raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write 0 or more")
+    return number

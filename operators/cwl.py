@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
 from chronos_plugin import settings
 from chronos_plugin.errors import ChronosError, CwlError, InputInvalid, StepFailed
-from chronos_plugin.execution.process import ToolProcesses
-from chronos_plugin.execution.store import Key, RunStore, run_folder, write_json
+from chronos_plugin.execution.store import RunStore, run_folder, write_json
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -45,10 +44,12 @@ class CwlOperator(BaseOperator):
         super().__init__(**kwargs)
         self.document = document
 
-    def _cwl_task(self) -> Task:
+    def cwl_task(self) -> Task:
+        """Return the compiled task that this operator runs."""
         return self.document.graph.task(self.task_id)
 
-    def _run(self, context: Context) -> Run:
+    def open_run(self, context: Context) -> Run:
+        """Return access to the run that the task instance is of."""
         from chronos_plugin.execution.run import Options, Run
 
         _relay_messages()
@@ -74,7 +75,7 @@ class CwlInputsOperator(CwlOperator):
         """Open the run; return the input object, or a reference to it where it is large."""
         from chronos_plugin.execution.tasks import open_run
 
-        run = self._run(context)
+        run = self.open_run(context)
         configuration = context["dag_run"].conf or {}
         names = {p.name for p in self.document.graph.inputs}
         given = {name: value for name, value in context["params"].items() if name in names}
@@ -82,7 +83,7 @@ class CwlInputsOperator(CwlOperator):
         try:
             completed = open_run(run, given, configuration.get("cwl:requirements") or [])
         except (InputInvalid, StepFailed) as error:
-            _record(run, self.task_id, error)
+            record_error(run, self.task_id, error)
             # No retry mends a wrong input.
             raise AirflowFailException(str(error)) from error
         self.log.info("run folder: %s", run.store.root)
@@ -96,12 +97,12 @@ class CwlScatterOperator(CwlOperator):
         """Lay out the elements; return one entry for each task instance to map."""
         from chronos_plugin.execution.tasks import lay_out_scatter
 
-        task = self._cwl_task()
-        run = self._run(context)
+        task = self.cwl_task()
+        run = self.open_run(context)
         try:
             instances, elements, skipped = lay_out_scatter(run, task)
         except (InputInvalid, StepFailed) as error:
-            _record(run, self.task_id, error)
+            record_error(run, self.task_id, error)
             raise AirflowFailException(str(error)) from error
         self.log.info(
             "%d elements: %d to run in %d task instances, %d skipped by when",
@@ -114,65 +115,6 @@ class CwlScatterOperator(CwlOperator):
         return [0] * instances
 
 
-class CwlStepOperator(CwlOperator):
-    """Runs a step: one execution, or a batch of scatter elements one after the other.
-
-    Args:
-        element: Mapped over by Airflow; the value says nothing.
-    """
-
-    def __init__(self, *, element: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.element = element
-        self._processes: ToolProcesses | None = None
-
-    def execute(self, context: Context) -> Any:
-        """Run; return the output object (a list of them for a batch), or a reference where it is large.
-
-        Raises:
-            AirflowSkipException: If ``when`` says so for all that this task instance handles.
-        """
-        run = self._run(context)
-        map_index = context["ti"].map_index
-        keys = run.batch(self._cwl_task(), -1 if map_index is None else map_index)
-        context["chronos_label"] = _label(run, keys)  # type: ignore[typeddict-unknown-key]
-        results = [self._one(run, key) for key in keys]
-        if results and all(result["status"] == "skipped" for result in results):
-            raise AirflowSkipException("skipped: 'when' is false")
-        outputs = [result["outputs"] for result in results]
-        file = run.store.folder(keys[0]) / "result.json"
-        return small(outputs[0] if len(outputs) == 1 else outputs, file)
-
-    def on_kill(self) -> None:
-        """End the tool: its process group, or its container."""
-        if self._processes is not None:
-            self._processes.cancel()
-
-    def _one(self, run: Run, key: Key) -> dict[str, Any]:
-        from chronos_plugin.execution.tasks import run_step
-
-        self._processes = ToolProcesses()
-        try:
-            result = run_step(run, key, self._processes)
-        except (CwlError, InputInvalid) as error:
-            _record(run, self.task_id, error)
-            raise AirflowFailException(str(error)) from error
-        except StepFailed as error:
-            _record(run, self.task_id, error)
-            raise
-        usage = result.get("usage")
-        if usage and result["command"]:
-            self.log.info(
-                "exit code %s, %.2f CPU-s, %.0f MiB at most, %.2f s: %s",
-                result["exit_code"],
-                usage["cpu_seconds"],
-                usage["max_rss_bytes"] / (1 << 20),
-                usage["wall_seconds"],
-                " ".join(result["command"][:12]),
-            )
-        return result
-
-
 class CwlOutputsOperator(CwlOperator):
     """Collects the workflow's outputs, publishes their files, and cleans up."""
 
@@ -180,7 +122,7 @@ class CwlOutputsOperator(CwlOperator):
         """Publish; return the output object, or a reference where it is large."""
         from chronos_plugin.execution.tasks import close_run
 
-        run = self._run(context)
+        run = self.open_run(context)
         configured = settings.load()
         instance = context["ti"]
         folder = run_folder(configured.output_root, instance.dag_id, instance.run_id)
@@ -205,17 +147,10 @@ def resolve_reference(value: Any) -> Any:
     return value
 
 
-def _record(run: Run, task_id: str, error: ChronosError) -> None:
+def record_error(run: Run, task_id: str, error: ChronosError) -> None:
     """Keep an error with the run, for those who follow it from outside."""
     kind = error.kind if isinstance(error, CwlError) else type(error).__name__
     write_json(run.store.root / "error.json", {"kind": kind, "task": task_id, "message": str(error)})
-
-
-def _label(run: Run, keys: list[Key]) -> str:
-    """Return what tells a mapped task instance from its siblings: its element numbers."""
-    del run
-    parts = ["/".join(str(index) for _, index in key if index is not None) for key in (keys[0], keys[-1])]
-    return parts[0] if len(keys) == 1 else f"{parts[0]} … {parts[1]}"
 
 
 def _relay_messages() -> None:

@@ -21,12 +21,21 @@ for _name in [n for n in os.environ if n.startswith("CHRONOS_") and n != "CHRONO
 import pytest  # noqa: E402
 
 from chronos_plugin.compiler.compile import CompiledDocument, compile_file  # noqa: E402
+from tests import needs  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write the golden files anew instead of comparing them"
     )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in needs.MARKERS:
+        if item.get_closest_marker(marker) is not None:
+            reason = needs.lacking(marker)
+            if reason is not None:
+                pytest.skip(reason)
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ apt_packages() {
     command -v apt-get >/dev/null || cannot "installing $* needs apt-get"
     say "installing $*"
     DEBIAN_FRONTEND=noninteractive apt-get -qq update >"$engine_dir/apt.log" 2>&1 9>&- || true
-    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" \
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "$@" \
         >>"$engine_dir/apt.log" 2>&1 9>&- || cannot "apt-get could not install $* (see $engine_dir/apt.log)"
 }
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 
@@ -9,8 +13,11 @@ from chronos_plugin import __version__
 from chronos_plugin.api import runs, workflows
 from chronos_plugin.api.authz import logged_in
 from chronos_plugin.errors import ChronosError, CwlError, CwlUnsupported, InputInvalid, ServiceFailed
+from chronos_plugin.rendering import preload
 
 PREFIX = "/api/v1"
+_PRELOAD_AFTER = 0.5
+"""Seconds after the start: Airflow's server is ready by then, and answers the first health checks."""
 _STATUS = ((CwlUnsupported, 422), (CwlError, 422), (InputInvalid, 422), (ServiceFailed, 502))
 
 
@@ -24,6 +31,7 @@ def create_app() -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         dependencies=[Depends(logged_in)],
+        lifespan=_lifespan,
     )
     app.include_router(workflows.router, prefix=PREFIX)
     app.include_router(runs.router, prefix=PREFIX)
@@ -38,6 +46,16 @@ def create_app() -> FastAPI:
         return {"version": __version__}
 
     return app
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Prepare for the first deployment once the server is up (Airflow enters plugins' lifespans)."""
+    pending = asyncio.get_running_loop().call_later(_PRELOAD_AFTER, preload.in_background)
+    try:
+        yield
+    finally:
+        pending.cancel()
 
 
 def _problem(_: Request, error: Exception) -> JSONResponse:

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,6 +170,49 @@ def withdraw(arguments: Namespace) -> None:
     client.log_in()
     client.withdraw(arguments.name)
     print(f"{arguments.name}: withdrawn")
+
+
+@_plainly
+def clean(arguments: Namespace) -> int:
+    """Remove the files of runs that ended long ago; status 1 if something could not be removed."""
+    from chronos_plugin.cli import clean as cleaning
+
+    configured = settings.load()
+    days = cleaning.days_to_keep(configured, arguments.what, arguments.older_than)
+    found = list(cleaning.find(configured, days, arguments.dag_id, time.time()))
+    rows = [cleaning.row(one, removal) for one in found for removal in one.removals]
+    total = sum(row["bytes"] for row in rows)
+    summary = f"{cleaning.size(total)} of {len(found)} runs"
+    if not arguments.json:
+        _print_cleaning(rows, days)
+    if rows and not arguments.dry_run and not (arguments.yes or cleaning.confirm(f"Remove {summary}?")):
+        return 1
+    failed: list[dict[str, Any]] = []
+    if not arguments.dry_run:
+        cleaning.sweep(configured)
+        for one in found:
+            failed += [{**cleaning.row(one, removal), "error": why} for removal, why in cleaning.clean(one)]
+    if arguments.json:
+        done = {"removed": not arguments.dry_run, "bytes": total, "files_of_runs": rows, "failed": failed}
+        print(json.dumps(done, indent=2))
+    elif rows:
+        print(f"{summary}{' would be removed' if arguments.dry_run else ' removed'}")
+    for row in failed:
+        print(f"{row['path']}: not removed: {row['error']}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _print_cleaning(rows: list[dict[str, Any]], days: dict[str, float]) -> None:
+    from chronos_plugin.cli.clean import size
+
+    if not rows:
+        kinds = ", ".join(f"{kind} older than {n:g} days" for kind, n in days.items())
+        print(f"nothing to remove ({kinds or 'all is kept for ever: options keep_…_days of [chronos]'})")
+        return
+    lines = [
+        (r["dag_id"], r["run_id"], r["what"], f"{r['age_days']:.1f} days", size(r["bytes"])) for r in rows
+    ]
+    _print_table(("DAG", "RUN", "WHAT", "AGE", "SIZE"), lines)
 
 
 def _documents(name: str) -> Iterator[str]:

@@ -110,6 +110,26 @@ def _run_commands() -> list[ActionCommand]:
             Arg(("name",), metavar="NAME", help="id of the DAG"),
             _SERVER,
         ),
+        _command(
+            "clean",
+            "Remove the files of runs that ended long ago",
+            "airflow chronos clean --what work --older-than 7 --dry-run",
+            Arg(
+                ("--what",),
+                metavar="KINDS",
+                help="work, state, outputs, separated by commas (default: all that have a number of days)",
+            ),
+            Arg(
+                ("--older-than",),
+                metavar="DAYS",
+                type=float,
+                help="days since the end of the run (default: options keep_…_days; needs --what)",
+            ),
+            Arg(("--dag-id",), help="only the runs of this DAG"),
+            Arg(("--dry-run",), help="show what would go, and remove nothing", action="store_true"),
+            Arg(("-y", "--yes"), help="do not ask", action="store_true"),
+            _JSON,
+        ),
     ]
 
 

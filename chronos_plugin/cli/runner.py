@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from chronos_plugin import __version__, settings
-from chronos_plugin.errors import ChronosError, CwlUnsupported
+from chronos_plugin.errors import ChronosError, CwlUnsupported, SettingInvalid
 
 UNSUPPORTED = 33
 
@@ -89,7 +89,8 @@ def run_here(options: argparse.Namespace, job_arguments: list[str]) -> dict[str,
             log_fd=2,
         ),
     )
-    local = LocalRun(run, parallel=options.parallel, progress=None if options.quiet else _report)
+    placing = _placing(options, document.graph.name or Path(path).stem)
+    local = LocalRun(run, options.parallel, None if options.quiet else _report, placing)
     previous = signal.signal(signal.SIGTERM, lambda *_: local.cancel())
     try:
         values = job.values(lambda: {p.name: p.schema for p in document.graph.inputs})
@@ -100,6 +101,18 @@ def run_here(options: argparse.Namespace, job_arguments: list[str]) -> dict[str,
         signal.signal(signal.SIGTERM, previous)
         if not options.leave_tmpdir:
             shutil.rmtree(root, ignore_errors=True)
+
+
+def _placing(options: argparse.Namespace, workflow: str) -> Any:
+    """Return what places the steps, None where this process runs them all."""
+    if not options.target and not options.targets_file:
+        return None
+    from chronos_plugin.execution.placing import Placing
+
+    file = Path(options.targets_file or os.devnull)
+    if options.targets_file and not file.is_file():
+        raise SettingInvalid(f"--targets-file {file}: no such file")
+    return Placing(file, workflow, override=options.target)
 
 
 def _engine(options: argparse.Namespace, configured: str) -> str:
@@ -159,6 +172,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--parallel", type=int, default=1, metavar="N", help="executions at a time (default: 1)"
     )
+    parser.add_argument("--target", metavar="NAME", help="run every step on this execution target")
+    parser.add_argument("--targets-file", metavar="FILE", help="targets and bindings (see docs/targets.md)")
     parser.add_argument("--validate", action="store_true", help="check the document and run nothing")
     parser.add_argument("--leave-tmpdir", action="store_true", help="keep the work directories")
     parser.add_argument("--eval-timeout", type=float, metavar="S", help="seconds an expression may run")

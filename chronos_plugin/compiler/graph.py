@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 INPUTS_TASK = "chronos.inputs"
 OUTPUTS_TASK = "chronos.outputs"
 
@@ -62,6 +62,7 @@ class Execution:
         cores: ``coresMin``, where it is a number.
         ram: ``ramMin`` in MiB, where it is a number.
         batch: Scatter elements that one task instance runs in turn.
+        target: Execution target that the document wishes for.
     """
 
     retries: int | None = None
@@ -73,6 +74,7 @@ class Execution:
     pool: str | None = None
     queue: str | None = None
     priority: int | None = None
+    target: str | None = None
     owner: str | None = None
     tags: tuple[str, ...] = ()
 

@@ -1,8 +1,8 @@
 """What a document wishes about its execution: standard requirements, and the ``chronos:`` hints.
 
 ``chronos:Execution`` (hint of a workflow, step or tool) takes ``retries``, ``retry_delay`` (seconds),
-``batch``, ``pool``, ``queue``, ``priority``, ``owner``, ``tags``. ``chronos:DAG`` (hint of a root process)
-takes ``enabled``. The namespace is :data:`NAMESPACE`.
+``batch``, ``pool``, ``queue``, ``priority``, ``target``, ``owner``, ``tags``. ``chronos:DAG`` (hint of a
+root process) takes ``enabled``. The namespace is :data:`NAMESPACE`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def of_process(process: Process) -> Execution:
         pool=hint.get("pool"),
         queue=hint.get("queue"),
         priority=_number(hint.get("priority"), int),
+        target=hint.get("target"),
         owner=hint.get("owner"),
         tags=tuple(str(tag) for tag in hint.get("tags", [])),
     )

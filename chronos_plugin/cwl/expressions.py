@@ -54,7 +54,9 @@ def _explain(message: str, source: str) -> str:
     first = message.strip().splitlines()[0] if message.strip() else "unknown error"
     if "interrupted" in first:
         first = f"stopped after {_limits['timeout']:g} s (option expression_timeout of [chronos])"
-    if "out of memory" in first:
+    # Where memory for its message is lacking too, the engine throws null instead.
+    if "out of memory" in first or first == "null":
         mebibytes = _limits["memory"] / (1 << 20)
-        first = f"needs more than {mebibytes:g} MiB (option expression_memory of [chronos])"
+        reason = f"needs more than {mebibytes:g} MiB (option expression_memory of [chronos])"
+        first = f"threw null, or {reason}" if first == "null" and "throw" in source else reason
     return f"JavaScript: {first}\nin: {source[-500:]}"

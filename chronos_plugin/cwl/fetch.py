@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chronos_plugin.cwl.source import as_yaml
+
 if TYPE_CHECKING:
     from schema_salad.utils import FetcherCallableType
 
@@ -24,7 +26,7 @@ def fetcher(on_read: Callable[[Path], None] | None) -> FetcherCallableType:
                 path = Path(uri_file_path(url))
                 if on_read is not None:
                     on_read(path)
-                return super().fetch_text(url, content_types)
+                return as_yaml(super().fetch_text(url, content_types).encode()).decode()
             if "://" in url and url not in self.cache:
                 raise ValidationException(
                     f"{url}: documents are read from the bundle only; put a copy beside the workflow"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from cwltool.process import Process
 
 VERSIONS = ("v1.0", "v1.1", "v1.2")
+_prepared = threading.Event()
+_preparing = threading.Lock()
 
 
 def is_loaded() -> bool:
@@ -21,12 +23,21 @@ def is_loaded() -> bool:
     return "cwltool.load_tool" in sys.modules
 
 
-@cache
 def prepare() -> None:
     """Import the CWL library and build its schemas: about 2 CPU-seconds, once in a process.
 
-    Long-lived processes that fork tasks call this, so that their children find it done.
+    Long-lived processes that fork tasks call this, so that their children find it done. Threads may call
+    it at the same time: one does the work, the others wait for it.
     """
+    if _prepared.is_set():
+        return
+    with _preparing:
+        if not _prepared.is_set():
+            _prepare()
+            _prepared.set()
+
+
+def _prepare() -> None:
     import cwltool.command_line_tool
     import cwltool.load_tool
     import cwltool.process

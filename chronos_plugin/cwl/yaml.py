@@ -16,9 +16,9 @@ def load_yaml(data: bytes | str, name: str) -> Any:
     """
     import yaml
 
-    from chronos_plugin.cwl.source import compose
+    from chronos_plugin.cwl.source import as_yaml, compose
 
-    raw = data.encode() if isinstance(data, str) else data
+    raw = as_yaml(data.encode() if isinstance(data, str) else data)
     try:
         compose(raw, name)  # Refuses alias bombs and what would exhaust the stack.
     except CwlInvalid as error:

@@ -13,8 +13,12 @@ from typing import Any
 from chronos_plugin.compiler.graph import Task, TaskKind
 from chronos_plugin.errors import ChronosError
 from chronos_plugin.execution import tasks
+from chronos_plugin.execution.placing import Placing
 from chronos_plugin.execution.process import ToolProcesses
 from chronos_plugin.execution.run import Run
+from chronos_plugin.execution.store import Key
+from chronos_plugin.execution.targets.folder import JobFolder
+from chronos_plugin.execution.targets.watchers import ThreadedWatchers
 
 log = logging.getLogger("chronos.run")
 Progress = Callable[[Task, str, int, int], None]
@@ -29,14 +33,18 @@ class LocalRun:
     Attributes:
         parallel: Executions at a time.
         progress: Told of every change.
+        placing: Says which target runs a step; None: this process runs all.
     """
 
     run: Run
     parallel: int = 1
     progress: Progress | None = None
+    placing: Placing | None = None
     _active: list[ToolProcesses] = field(default_factory=list)
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _jobs: list[JobFolder] = field(default_factory=list)
+    _targets: ThreadedWatchers | None = None
 
     def execute(self, given: Mapping[str, Any], requirements: Any, output_folder: Path) -> dict[str, Any]:
         """Run to the end and return the published output object.
@@ -75,15 +83,20 @@ class LocalRun:
             except BaseException:
                 self.cancel()
                 raise
+            finally:
+                if self._targets is not None:
+                    self._targets.close()
         return self._published
 
     def cancel(self) -> None:
         """End what runs, start nothing more."""
         self._cancelled.set()
         with self._lock:
-            active = list(self._active)
+            active, jobs = list(self._active), list(self._jobs)
         for processes in active:
             processes.cancel()
+        for folder in jobs:
+            folder.write_wish("cancel")
 
     def _needs(self, task: Task) -> set[str]:
         """Return the tasks that must have ended; a mapped group's tasks wait for its scatter."""
@@ -114,7 +127,7 @@ class LocalRun:
                 self._active.append(processes)
             try:
                 if not self._cancelled.is_set():
-                    tasks.run_step(self.run, key, processes)
+                    self._run_step(task, key, processes)
             except ChronosError:
                 if not self._cancelled.is_set():
                     self._tell(task, "failed", 0, 0)
@@ -122,6 +135,28 @@ class LocalRun:
             finally:
                 with self._lock:
                     self._active.remove(processes)
+
+    def _run_step(self, task: Task, key: Key, processes: ToolProcesses) -> None:
+        if self.placing is None:
+            tasks.run_step(self.run, key, processes)
+            return
+        setting, placement = self.placing.place(self.run, task, key)
+        if placement.here:
+            tasks.run_step(self.run, key, processes)
+            return
+        prepared = tasks.prepare_step(self.run, key, setting, placement, task.id)
+        if not isinstance(prepared, JobFolder):
+            return
+        with self._lock:
+            self._jobs.append(prepared)
+            if self._targets is None:
+                self._targets = ThreadedWatchers(self.placing.targets_file)
+        try:
+            status = self._targets.attend(setting.name, prepared, lambda line: log.info("%s", line))
+        finally:
+            with self._lock:
+                self._jobs.remove(prepared)
+        tasks.collect_step(self.run, key, prepared, status)
 
     def _tell(self, task: Task, state: str, ended: int, count: int) -> None:
         if self.progress is not None:

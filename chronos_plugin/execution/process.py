@@ -41,6 +41,8 @@ class ToolProcesses:
         exit_code: Of the process that ended last.
         container_ids: Folder in which container engines write the ids of what they run.
         engine: Command of the container engine, for cancellation.
+        on_start: Called with ``command`` and ``environment`` (what is set beside this process's own
+            variables) before a command runs.
     """
 
     log_fd: int | None = None
@@ -51,6 +53,7 @@ class ToolProcesses:
     engine: str = "docker"
     timed_out: bool = False
     cancelled: bool = False
+    on_start: Callable[..., None] | None = None
     _running: set[int] = field(default_factory=set)
 
     def run(
@@ -66,6 +69,9 @@ class ToolProcesses:
     ) -> int:
         """Run a command to its end and return its exit code (negative: ended by that signal)."""
         self.command = list(commands)
+        if self.on_start is not None:
+            own = {k: v for k, v in env.items() if os.environ.get(k) != v}
+            self.on_start(command=self.command, environment=own)
         started = time.monotonic()
         uncaptured = self.log_fd if self.log_fd is not None else 2
         with contextlib.ExitStack() as files:

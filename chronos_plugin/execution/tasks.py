@@ -7,20 +7,39 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import shutil
+import time
+import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from chronos_plugin.compiler.graph import Task
-from chronos_plugin.errors import RunFailed
-from chronos_plugin.execution import links
+from chronos_plugin.errors import RunFailed, StepFailed, StepLost
+from chronos_plugin.execution import context, detached, links
+from chronos_plugin.execution.bindings.decision import Placement
+from chronos_plugin.execution.bindings.document import WORKER, TargetSetting
 from chronos_plugin.execution.inputs import as_input_object, normal_requirements
 from chronos_plugin.execution.process import ToolProcesses
 from chronos_plugin.execution.publish import publish
 from chronos_plugin.execution.run import SKIPPED, SUCCESS, Run, batches
 from chronos_plugin.execution.store import RESULT, Key, strip, write_json
-from chronos_plugin.execution.tool import complete_inputs, execute, prepare_work
+from chronos_plugin.execution.targets.base import LOG_FILE, Job, JobState, JobStatus, Usage
+from chronos_plugin.execution.targets.folder import JobFolder, completed
+from chronos_plugin.execution.targets.registry import target_class
+from chronos_plugin.execution.targets.script import render
+from chronos_plugin.execution.tool import (
+    Execution,
+    complete_inputs,
+    execute,
+    image_of,
+    prepare_work,
+    step_of,
+)
 
 log = logging.getLogger("chronos.run")
 
@@ -74,7 +93,7 @@ def lay_out_scatter(run: Run, task: Task) -> tuple[int, int, int]:
 
 
 def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
-    """Execute a step once (one scatter element, where it is scattered).
+    """Execute a step once (one scatter element, where it is scattered), in this process.
 
     Returns:
         The result: ``status`` (``success`` or ``skipped``), ``inputs``, ``outputs``, and for an
@@ -83,26 +102,165 @@ def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
     Raises:
         StepFailed, CwlUnsupported: As :func:`chronos_plugin.execution.tool.execute`.
     """
-    path = tuple(name for name, _ in key)
-    step = run.step(path)
-    inputs = _inputs(run, key)
+    specification = run.specification(tuple(name for name, _ in key))
+    inputs = input_object(run, key)
     if inputs is None:
-        result: dict[str, Any] = {"status": SKIPPED, "outputs": dict.fromkeys(links.ports(step))}
-        run.store.write(key, RESULT, result)
-        return result
+        return _skipped(run, key)
+    _require_own_files(run, inputs)
     work = prepare_work(_fresh(run.store.work(key)))
-    execution = execute(run, run.specification(path), inputs, work, processes)
-    shutil.rmtree(work / "tmp", ignore_errors=True)
+    image = image_of(step_of(specification))
+    context.begin(run.store, key, work, target=WORKER, node=os.uname().nodename, image=image)
+    processes.on_start = partial(context.update, run.store, key, work)
+    try:
+        execution = execute(run, specification, inputs, work, processes)
+    except StepFailed as error:
+        _ended(run, key, work, error, usage=asdict(processes.usage))
+        raise
+    return _succeeded(run, key, inputs, execution)
+
+
+def prepare_step(
+    run: Run, key: Key, setting: TargetSetting, placement: Placement, name: str, generation: int = 0
+) -> JobFolder | dict[str, Any]:
+    """Prepare a step's execution by a target, or return its result where nothing is to be executed.
+
+    Args:
+        name: Of the job, for people.
+        generation: Changes when somebody wants the step executed anew.
+
+    Raises:
+        StepFailed, CwlUnsupported: As :func:`chronos_plugin.execution.tool.execute`.
+    """
+    specification = run.specification(tuple(name for name, _ in key))
+    inputs = input_object(run, key)
+    if inputs is None:
+        return _skipped(run, key)
+    _require_own_files(run, inputs)
+    work = prepare_work(_fresh(run.store.work(key)))
+    how = detached.Elsewhere(
+        engine=setting.container_engine or run.options.container_engine,
+        image_by_target=target_class(setting.kind).runs_images,
+        default_image=setting.options.get("default_image"),
+    )
+    context.begin(run.store, key, work, target=setting.name, why=placement.why)
+    try:
+        prepared = detached.prepare(run, specification, inputs, work, how)
+    except StepFailed as error:
+        _ended(run, key, work, error)
+        raise
+    if isinstance(prepared, Execution):
+        return _succeeded(run, key, inputs, prepared)
+    job = Job(
+        id=f"chronos-{uuid.uuid4().hex[:20]}",
+        name=name,
+        folder=work,
+        resources=prepared.resources,
+        options=placement.options,
+        image=prepared.image if how.image_by_target else None,
+    )
+    folder = JobFolder(work)
+    script = render(prepared.command, work, os.environ.get("PATH", ""))
+    record = {"elsewhere": asdict(how), "inputs": strip(inputs), "generation": generation}
+    folder.write_job(job, setting.name, script, record)
+    context.update(
+        run.store,
+        key,
+        work,
+        job=job.id,
+        command=list(prepared.command.arguments),
+        environment=dict(prepared.command.environment),
+        image=prepared.image,
+        asked=asdict(prepared.resources),
+    )
+    return folder
+
+
+def last_try(run: Run, key: Key) -> JobFolder | None:
+    """Return the last try of an execution if a target runs or ran it, else None."""
+    tries = sorted(run.store.work(key).glob("try-*"), key=context.number_of)
+    folder = JobFolder(tries[-1]) if tries else None
+    return folder if folder is not None and folder.prepared else None
+
+
+def collect_step(run: Run, key: Key, folder: JobFolder, status: JobStatus) -> dict[str, Any]:
+    """Read the outputs of an execution that a target has ended; the result is as :func:`run_step`'s.
+
+    Raises:
+        StepFailed, StepFailedTemporarily: If the tool failed or its outputs are not right.
+        StepLost: If the tool was not run to its end, through no fault of its own.
+    """
+    _, target, record = folder.job()
+    ended = folder.exit()
+    final = completed(status, ended)
+    facts = {
+        "native": (folder.submission() or {}).get("native"),
+        "node": final.node,
+        "image_found": folder.image(),
+        "usage": _known(final.usage),
+        "reason": final.reason,
+        "last_lines": context.last_lines(folder.path / LOG_FILE),
+    }
+    try:
+        if ended is None:
+            raise _not_ended(target, status)
+        how = detached.Elsewhere(**record["elsewhere"])
+        specification = run.specification(tuple(name for name, _ in key))
+        execution = detached.collect(run, specification, record["inputs"], folder.path, ended, how)
+    except StepFailed as error:
+        _ended(run, key, folder.path, error, **facts)
+        raise
+    execution.usage = _known(final.usage)
+    result = _succeeded(run, key, record["inputs"], execution, **facts)
+    folder.conclude("success")
+    return result
+
+
+def _known(usage: Usage) -> dict[str, float]:
+    names = {"cpu_seconds": "cpu_seconds", "max_rss": "max_rss_bytes", "wall_seconds": "wall_seconds"}
+    return {names[k]: v for k, v in asdict(usage).items() if v is not None}
+
+
+def _ended(run: Run, key: Key, work: Path, error: StepFailed, **facts: Any) -> None:
+    """Keep that a try has failed."""
+    JobFolder(work).conclude("failed", message=str(error), exit_code=error.exit_code)
+    facts.setdefault("last_lines", [])
+    more = {"state": "failed", "ended": time.time(), "exit_code": error.exit_code, "message": str(error)}
+    context.update(run.store, key, work, **more, **facts)
+
+
+def _not_ended(target: str, status: JobStatus) -> StepFailed:
+    said = status.reason or status.native_state or status.state
+    if status.state is JobState.CANCELLED:
+        return StepFailed(f"cancelled on target {target}: {said}", exit_code=status.exit_code)
+    if status.state is JobState.REFUSED:
+        return StepFailed(f"target {target} refused the job: {said}")
+    return StepLost(f"target {target} ended the job before its tool had ended: {said}")
+
+
+def _skipped(run: Run, key: Key) -> dict[str, Any]:
+    ports = links.ports(run.step(tuple(name for name, _ in key)))
+    result: dict[str, Any] = {"status": SKIPPED, "outputs": dict.fromkeys(ports)}
+    run.store.write(key, RESULT, result)
+    return result
+
+
+def _succeeded(
+    run: Run, key: Key, inputs: dict[str, Any], execution: Execution, **facts: Any
+) -> dict[str, Any]:
+    ports = links.ports(run.step(tuple(name for name, _ in key)))
+    shutil.rmtree(Path(execution.work) / "tmp", ignore_errors=True)
     result = {
         "status": SUCCESS,
         "inputs": strip(inputs),
-        "outputs": {port: execution.outputs.get(port) for port in links.ports(step)},
+        "outputs": {port: execution.outputs.get(port) for port in ports},
         "command": execution.command,
         "exit_code": execution.exit_code,
         "usage": execution.usage,
         "work": execution.work,
     }
     run.store.write(key, RESULT, result)
+    more = {"state": SUCCESS, "ended": time.time(), "usage": execution.usage, **facts}
+    context.update(run.store, key, Path(execution.work), exit_code=execution.exit_code, **more)
     return result
 
 
@@ -114,7 +272,8 @@ def close_run(run: Run, output_folder: Path) -> dict[str, Any]:
     return published
 
 
-def _inputs(run: Run, key: Key) -> dict[str, Any] | None:
+def input_object(run: Run, key: Key) -> dict[str, Any] | None:
+    """Return the input object of one execution; None if ``when`` skips it."""
     parent, (name, index) = key[:-1], key[-1]
     if run.scope_inputs(parent) is None:
         return None
@@ -122,6 +281,23 @@ def _inputs(run: Run, key: Key) -> dict[str, Any] | None:
         value = run.store.element((*parent, (name, None)), index)
         return None if value is None else dict(value)
     return next(run.plan(parent, tuple(n for n, _ in key)))
+
+
+def _require_own_files(run: Run, value: Any) -> None:
+    """Refuse inputs that the run itself made and whose work directory has been removed since."""
+    if isinstance(value, list):
+        for inner in value:
+            _require_own_files(run, inner)
+    elif isinstance(value, Mapping):
+        location = str(value.get("location") or "")
+        path = Path(unquote(urlsplit(location).path)) if location.startswith("file:") else None
+        if path is not None and path.is_relative_to(run.store.root) and not os.path.lexists(path):
+            raise StepFailed(
+                f"{path} is gone: the work directories of this run have been removed (options keep_work and "
+                "keep_work_days of [chronos]); clear the steps before this one too, or the whole run"
+            )
+        for inner in value.values():
+            _require_own_files(run, inner)
 
 
 def _fresh(folder: Path) -> Path:

@@ -6,7 +6,7 @@ import logging
 import os
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from chronos_plugin.compiler.specification import Scope, Specification, Step
 from chronos_plugin.cwl import library
 from chronos_plugin.errors import CwlUnsupported, InputInvalid, StepFailed, StepFailedTemporarily
+from chronos_plugin.execution import symlinks
 from chronos_plugin.execution.process import ToolProcesses, redirect
 from chronos_plugin.execution.store import strip
+from chronos_plugin.execution.targets.base import Resources
 
 if TYPE_CHECKING:
     from cwltool.context import LoadingContext, RuntimeContext
@@ -48,8 +50,42 @@ class Execution:
     work: str = ""
 
 
+def _run_job(job: Any, runtime: RuntimeContext) -> None:
+    job.run(runtime)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How one execution differs from one that runs here.
+
+    Attributes:
+        engine: Container engine in the place of the run's; None: the run's.
+        container_outdir: Where a container sees the output directory, and that the names of temporary
+            folders are fixed; None: both as the CWL library likes.
+        without_image: Whether to leave images to somebody else.
+        default_image: Image for tools that name none.
+        engine_here: Whether this machine has the engine, and the image can be looked up.
+        run_job: Runs a job of the CWL library to its end.
+    """
+
+    engine: str | None = None
+    container_outdir: str | None = None
+    without_image: bool = False
+    default_image: str | None = None
+    engine_here: bool = True
+    run_job: Callable[[Any, RuntimeContext], None] = _run_job
+
+
+HERE = Conditions()
+
+
 def execute(
-    run: Run, specification: Specification, inputs: Mapping[str, Any], work: Path, processes: ToolProcesses
+    run: Run,
+    specification: Specification,
+    inputs: Mapping[str, Any],
+    work: Path,
+    processes: ToolProcesses,
+    how: Conditions = HERE,
 ) -> Execution:
     """Run the process of a step in the empty folder ``work``.
 
@@ -58,17 +94,21 @@ def execute(
         StepFailedTemporarily: If its exit code is one of ``temporaryFailCodes``.
         CwlUnsupported: If it needs a requirement that this deployment cannot give.
     """
-    step = specification.step
-    if step is None:
-        raise StepFailed(f"{'/'.join(specification.path)} runs nothing")
+    step = step_of(specification)
     library.prepare()
-    runtime = _runtime_context(run.options, work, processes)
-    if _only_hinted(step, run.options) and not _engine_answers(run.options.container_engine):
+    engine = how.engine or run.options.container_engine
+    runtime = _runtime_context(run.options, work, processes, engine)
+    if how.container_outdir:
+        _fix_folders(runtime, work, how.container_outdir)
+    if how.default_image:
+        runtime.default_container = how.default_image
+        runtime.find_default_container = lambda _builder: how.default_image
+    if how.engine_here and _only_hinted(step, engine) and not _engine_answers(engine):
         log.warning("the container engine does not answer; the image is only a hint: running without it")
         runtime.use_container = False
     undo = redirect(processes)
     try:
-        outputs, status = _run_to_end(run, specification, step, dict(inputs), runtime)
+        outputs, status = _run_to_end(run, specification, step, dict(inputs), runtime, how)
     except Exception as error:
         raise _explained(error, processes) from error
     finally:
@@ -82,6 +122,64 @@ def execute(
         usage=asdict(processes.usage),
         work=str(work),
     )
+
+
+def step_of(specification: Specification) -> Step:
+    """Return the step that a specification is of; StepFailed if it is of none."""
+    if specification.step is None:
+        raise StepFailed(f"{'/'.join(specification.path)} runs nothing")
+    return specification.step
+
+
+def image_of(step: Step) -> str | None:
+    """Return the container image that a step names, required or hinted; None if it names none."""
+    for entries in (step.requirements, step.hints):
+        for entry in reversed(entries):
+            if entry["class"] == "DockerRequirement":
+                image = entry.get("dockerImageId") or entry.get("dockerPull")
+                return str(image) if image else None
+    return None
+
+
+def resources_of(evaluated: Mapping[str, Any], limit: float | None) -> Resources:
+    """Return evaluated requirements as a target takes them; ``limit`` in seconds, 0 for none."""
+    return Resources(
+        cores=float(evaluated.get("cores", 1)),
+        ram=float(evaluated.get("ram", 256)),
+        tmpdir=float(evaluated.get("tmpdirSize", 1024)),
+        outdir=float(evaluated.get("outdirSize", 1024)),
+        gpus=int(evaluated.get("cudaDeviceCount", 0) or 0),
+        time_limit=float(limit) if limit and limit > 0 else None,
+    )
+
+
+def evaluate_resources(run: Run, specification: Specification, inputs: Mapping[str, Any]) -> Resources:
+    """Return what a step asks for with these inputs, without running or staging anything.
+
+    Raises:
+        StepFailed: If an expression fails.
+    """
+    from cwl_utils.errors import JavascriptException
+    from cwltool.errors import WorkflowException
+    from schema_salad.exceptions import ValidationException
+
+    step = step_of(specification)
+    if step.run is None:
+        return Resources()
+    library.prepare()
+    context = _loading_context(
+        specification, step.requirements, step.own_from, step.hints, run.extra_requirements
+    )
+    process = make_process(step.run, context)
+    runtime = _runtime_context(run.options, run.store.root, ToolProcesses(), "none")
+    runtime.outdir = runtime.tmpdir = runtime.stagedir = str(run.store.root)
+    try:
+        builder = process._init_job(dict(inputs), runtime)
+        limit = process.get_requirement("ToolTimeLimit")[0] or {}
+        seconds = builder.do_eval(limit.get("timelimit"))
+    except (WorkflowException, ValidationException, JavascriptException, OSError) as error:
+        raise StepFailed(f"the resources cannot be evaluated: {error}") from error
+    return resources_of(builder.resources, seconds if isinstance(seconds, int | float) else None)
 
 
 def complete_inputs(
@@ -104,7 +202,7 @@ def complete_inputs(
         specification, scope.requirements, scope.own_from, scope.hints, run.extra_requirements
     )
     shell = make_process(scope.shell, context)
-    runtime = _runtime_context(run.options, run.store.root, ToolProcesses())
+    runtime = _runtime_context(run.options, run.store.root, ToolProcesses(), run.options.container_engine)
     runtime.toplevel = toplevel
     try:
         builder = shell._init_job(dict(inputs), runtime)
@@ -122,12 +220,24 @@ def make_process(document: Mapping[str, Any], context: LoadingContext) -> Proces
 
 
 def _run_to_end(
-    run: Run, specification: Specification, step: Step, inputs: dict[str, Any], runtime: RuntimeContext
+    run: Run,
+    specification: Specification,
+    step: Step,
+    inputs: dict[str, Any],
+    runtime: RuntimeContext,
+    how: Conditions,
 ) -> tuple[dict[str, Any], str]:
     """Drive the jobs that the process yields; return its output object and status."""
     context = _loading_context(
         specification, step.requirements, step.own_from, step.hints, run.extra_requirements
     )
+    process = step.run
+    if how.without_image:
+        context.requirements = _without_image(context.requirements)
+        context.hints = _without_image(context.hints)
+        process = process and {
+            k: _without_image(v) if k in ("requirements", "hints") else v for k, v in process.items()
+        }
     final: list[tuple[dict[str, Any], str]] = []
 
     def receive(outputs: Any, status: str) -> None:
@@ -135,14 +245,15 @@ def _run_to_end(
 
     if step.loop is not None:
         jobs = _loop_jobs(step, context, inputs, receive, runtime)
-    elif step.run is not None:
-        jobs = make_process(step.run, context).job(_decimal(inputs), receive, runtime)
+    elif process is not None:
+        jobs = make_process(process, context).job(_decimal(inputs), receive, runtime)
     else:
         raise StepFailed(f"{'/'.join(specification.path)} is a workflow, not a tool")
     for job in jobs:
         if job is None:
             raise StepFailed("the process cannot make any more progress")
-        job.run(runtime)
+        symlinks.guard(job)
+        how.run_job(job, runtime)
     if not final:
         raise StepFailed("the process ended without a result")
     return final[-1]
@@ -217,9 +328,13 @@ def _loading_context(
     return context
 
 
-def _only_hinted(step: Step, options: Options) -> bool:
+def _without_image(entries: Any) -> list[Any]:
+    return [entry for entry in entries or [] if entry["class"] != "DockerRequirement"]
+
+
+def _only_hinted(step: Step, engine: str) -> bool:
     """Return whether a step names an image that it can do without."""
-    if options.container_engine not in ("docker", "podman"):
+    if engine not in ("docker", "podman"):
         return False
     required = any(r["class"] == "DockerRequirement" for r in step.requirements)
     return not required and any(h["class"] == "DockerRequirement" for h in step.hints)
@@ -245,12 +360,11 @@ def _ontologies(schemas: tuple[str, ...]) -> Any:
     return loader
 
 
-def _runtime_context(options: Options, work: Path, processes: ToolProcesses) -> RuntimeContext:
+def _runtime_context(options: Options, work: Path, processes: ToolProcesses, engine: str) -> RuntimeContext:
     from cwltool.context import RuntimeContext
     from cwltool.mutation import MutationManager
 
     outdir, tmp, containers = work / "out", work / "tmp", work / "containers"
-    engine = options.container_engine
     runtime = RuntimeContext(
         {
             "basedir": str(work),
@@ -273,6 +387,15 @@ def _runtime_context(options: Options, work: Path, processes: ToolProcesses) -> 
     processes.container_ids, processes.engine = containers, engine
     processes.log_fd = options.log_fd
     return runtime
+
+
+def _fix_folders(runtime: RuntimeContext, work: Path, container_outdir: str) -> None:
+    """Name the folders that the CWL library would name at random."""
+    tmp, stage = work / "tmp" / "tool", work / "tmp" / "staged"
+    for folder in (tmp, stage):
+        folder.mkdir(parents=True, exist_ok=True)
+    runtime.tmpdir, runtime.stagedir = str(tmp), str(stage)
+    runtime.docker_outdir = container_outdir
 
 
 def prepare_work(work: Path) -> Path:

@@ -17,8 +17,8 @@ from chronos_plugin.operators.cwl import (
     CwlInputsOperator,
     CwlOutputsOperator,
     CwlScatterOperator,
-    CwlStepOperator,
 )
+from chronos_plugin.operators.step import CwlStepOperator
 from chronos_plugin.settings import Settings
 
 OWNER = "chronos"
@@ -54,7 +54,11 @@ def render(
         "catchup": False,
         "tags": {TAG, *execution.tags},
         "params": {p.name: param(p) for p in graph.inputs},
-        "default_args": {"owner": execution.owner or OWNER},
+        "default_args": {
+            "owner": execution.owner or OWNER,
+            "retries": settings.lost_retries,
+            "retry_delay": timedelta(seconds=settings.retry_delay),
+        },
         "render_template_as_native_obj": False,
     }
     dag = DAG(**{**arguments, **(overrides or {})})
@@ -170,7 +174,10 @@ class _Rendering:
         """Return operator arguments for what the document wishes."""
         execution = task.execution
         retries = execution.retries if execution.retries is not None else self._settings.retries
-        arguments: dict[str, Any] = {"retries": retries}
+        arguments: dict[str, Any] = {
+            "tool_retries": retries,
+            "retries": retries + self._settings.lost_retries,
+        }
         if execution.retry_delay is not None:
             arguments["retry_delay"] = timedelta(seconds=execution.retry_delay)
         if execution.timeout and task.over is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+import time
 from typing import Any
 
 from airflow.listeners import hookimpl
@@ -25,6 +27,24 @@ def on_starting(component: Any) -> None:
 
         library.prepare()
         _warm_task_modules()
+
+
+def in_background() -> None:
+    """Prepare an API server for its first deployment, in a thread, unless ``preload`` is ``never``."""
+    from chronos_plugin import settings
+
+    if settings.load().preload != "never":
+        threading.Thread(target=_prepare_to_deploy, name="chronos-preload", daemon=True).start()
+
+
+def _prepare_to_deploy() -> None:
+    from chronos_plugin.cwl import library
+
+    started = time.monotonic()
+    library.prepare()
+    import chronos_plugin.compiler.lower  # noqa: F401
+
+    log.debug("ready to compile CWL documents after %.1f s", time.monotonic() - started)
 
 
 def _wanted() -> bool:

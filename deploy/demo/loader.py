@@ -42,6 +42,8 @@ _SHARED = (
     "airflow.api_fastapi.execution_api.routes",
 )
 _PR_SET_PDEATHSIG = 1
+RESPAWN = "CHRONOS_RESPAWN"
+"""Environment variable: start a component again that ends, as a service manager does."""
 
 
 def end_with_parent(parent: int) -> None:
@@ -115,32 +117,50 @@ def serve(
     logs: Path,
     reports: IO[str],
     run: Callable[[str, Sequence[str]], None] = run_component,
+    *,
+    respawn: bool = False,
 ) -> None:
-    """Run the components, each in a fork and with a log of its own, and report their ends."""
+    """Run the components, each in a fork and with a log of its own, and report their ends.
+
+    Args:
+        respawn: Start one again that was ended by a signal, until this process is asked to end itself.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     loader = os.getpid()
     running: dict[int, str] = {}
 
+    ending = False
+
     def pass_on(number: int, _frame: FrameType | None) -> None:
+        nonlocal ending
+        ending = True
         for pid in list(running):
             os.kill(pid, number)
 
     # A signal between a fork and its entry in `running` would miss that component.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     signal.signal(signal.SIGTERM, pass_on)
-    for name, arguments in components.items():
+
+    def start(name: str) -> None:
         pid = os.fork()
         if pid == 0:
             reports.close()
-            _become(name, arguments, logs / f"{name}.log", loader, run)
+            _become(name, components[name], logs / f"{name}.log", loader, run)
         running[pid] = name
+
+    for name in components:
+        start(name)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     while running:
         pid, status = os.wait()
         name = running.pop(pid, "")
         if name:
             print(name, os.waitstatus_to_exitcode(status), file=reports, flush=True)
+        if name and respawn and not ending and os.WIFSIGNALED(status):
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            start(name)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _become(
@@ -168,7 +188,7 @@ def main() -> None:
     sys.argv = ["airflow"]
     reports = take_stdout()
     load()
-    serve(COMPONENTS, logs, reports)
+    serve(COMPONENTS, logs, reports, respawn=bool(os.environ.get(RESPAWN)))
 
 
 if __name__ == "__main__":

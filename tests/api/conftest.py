@@ -46,6 +46,8 @@ def server(home: Path) -> Iterator[Any]:
         )
         patch.setenv("AIRFLOW__CHRONOS__WORK_ROOT", str(home / "work"))
         patch.setenv("AIRFLOW__CHRONOS__CACHE_ROOT", str(home / "cache"))
+        # A thread that imports for seconds would outlive short tests.
+        patch.setenv("AIRFLOW__CHRONOS__PRELOAD", "never")
         import airflow.settings
         from airflow.utils.db import initdb
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -62,3 +63,16 @@ def test_schema_is_there_for_those_who_are_logged_in(
 ) -> None:
     schema = server.get("/chronos/api/v1/openapi.json", headers=login("viewer")).json()
     assert "/api/v1/workflows/{name}" in schema["paths"]
+
+
+def test_the_server_prepares_for_deployments_once_it_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastapi.testclient import TestClient
+
+    from chronos_plugin.api import app as application
+    from chronos_plugin.rendering import preload
+
+    prepared = threading.Event()
+    monkeypatch.setattr(preload, "in_background", prepared.set)
+    monkeypatch.setattr(application, "_PRELOAD_AFTER", 0.01)
+    with TestClient(application.create_app()):
+        assert prepared.wait(10)

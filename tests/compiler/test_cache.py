@@ -186,3 +186,20 @@ def test_cache_that_cannot_be_read_back_is_no_other_document(bundle: Path, tmp_p
     other = compile_file(inner / "tool.cwl", cache_root=tmp_path / "cache", bundle=bundle)
     assert other.digest != outer.digest
     assert other.folder != outer.folder
+
+
+def test_json_with_characters_written_as_two_escapes(compile_text: Callable[..., CompiledDocument]) -> None:
+    document = {
+        "cwlVersion": "v1.2",
+        "class": "CommandLineTool",
+        "doc": "\U0001f6f0 above",
+        "baseCommand": ["echo", "\U0001f6f0"],
+        "inputs": [],
+        "outputs": [],
+    }
+    compiled = compile_text(json.dumps(document), "run.cwl")
+    assert compiled.graph.doc == "\U0001f6f0 above"
+    step = compiled.specification(("run",)).step
+    assert step is not None
+    assert step.run is not None
+    assert step.run["baseCommand"] == ["echo", "\U0001f6f0"]

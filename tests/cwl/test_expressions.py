@@ -88,13 +88,19 @@ def test_endless_expression_is_stopped() -> None:
     assert time.monotonic() - started < 10
 
 
-@pytest.mark.xfail(strict=True, reason="the engine says null where memory for a message is lacking too")
 def test_greedy_expression_is_stopped() -> None:
     from cwl_utils.errors import WorkflowException
 
     expressions.limit(timeout=20, memory_mib=16)
     with pytest.raises(WorkflowException, match=r"more than 16 MiB .*expression_memory"):
         evaluate("${var a = []; while (true) {a.push('x'.repeat(1000) + a.length);}}")
+
+
+def test_null_that_is_thrown_is_not_mistaken_for_lack_of_memory() -> None:
+    from cwl_utils.errors import WorkflowException
+
+    with pytest.raises(WorkflowException, match="threw null, or needs more"):
+        evaluate("${throw null;}")
 
 
 def test_endless_recursion_is_an_error() -> None:

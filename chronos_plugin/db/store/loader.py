@@ -32,6 +32,8 @@ from chronos_plugin.lineage.signature import signature
 _REMEMBERED = 400_000
 _FARTHEST = (1 << 31) - 1
 _LARGEST = (1 << 31) - 1
+_KEYS_ARE_KEPT = 6 * 86_400
+"""Seconds; less than maintenance keeps them."""
 _UNKNOWN_JOB = Job("chronos", "unknown")
 
 
@@ -73,7 +75,7 @@ class Loader:
     ) -> None:
         self.engine = engine
         self.dictionaries = Dictionaries(types)
-        self._clock = clock
+        self.clock = clock
         self._last_number = -1
         self._newest: dict[paths.Path, paths.Version] = {}
 
@@ -118,7 +120,7 @@ class Loader:
             self._newest.clear()
         self.dictionaries.follow(connection)
         current = next(reversed(partitions.spans(connection)), None)
-        part = partitions.place(connection, current, first, count, int(self._clock() * 1000))
+        part = partitions.place(connection, current, first, count, int(self.clock() * 1000))
         if part.first > first:
             first = part.first
             connection.execute(counter.update().where(counter.c.name == "number").values(value=first + count))
@@ -186,12 +188,17 @@ class _Batch:
     def _known(self) -> dict[UUID, _Known]:
         ids = {r.run.id for r in self.records} | {r.run.parent for r in self.records if r.run.parent}
         key, run = tables.run_key, tables.run
-        statement = select(key.c.uuid, run).join(run, run.c.number == key.c.number)
-        found = {}
-        ordered = list(ids)
+        found = self._stored(select(run).join(key, run.c.number == key.c.number), key.c.uuid, ids)
+        # Ids of runs that ended days ago are not in that table any more.
+        horizon = self.loader.clock() - _KEYS_ARE_KEPT
+        old = {r.run.id for r in self.records if r.run.started.timestamp() < horizon}
+        old |= {identity for identity in ids if (_moment(identity) or horizon) < horizon}
+        return found | self._stored(select(run), run.c.uuid, old - found.keys())
+
+    def _stored(self, statement: Any, column: Any, ids: Iterable[UUID]) -> dict[UUID, _Known]:
+        found, ordered = {}, list(ids)
         for start in range(0, len(ordered), 500):
-            rows = self.connection.execute(statement.where(key.c.uuid.in_(ordered[start : start + 500])))
-            for row in rows:
+            for row in self.connection.execute(statement.where(column.in_(ordered[start : start + 500]))):
                 found[row.uuid] = _Known(row.number, RunState(row.state), True, row)
         return found
 
@@ -291,7 +298,7 @@ class _Batch:
     def _placeholder(self, run: _Known) -> None:
         """Keep the number of a parent whose own record has not come."""
         job = self.dictionaries.need_job(self.connection, _UNKNOWN_JOB, (), ())
-        started = int(time.time() * 1000)
+        started = int(self.loader.clock() * 1000)
         rest = (NOT_MEASURED, 0, 0, -1, NOT_MEASURED, NOT_MEASURED, NOT_MEASURED, 0, NO_EXIT_CODE)
         self.rows.runs.append((run.number, 0, started, run.row, job.id, *rest, int(RunState.UNKNOWN), 1, b""))
         self.rows.run_keys.append((run.row, run.number))
@@ -435,6 +442,11 @@ def _place(ports: list[str], port: str) -> int:
 
 def _milliseconds(moment: datetime.datetime) -> int:
     return round(moment.timestamp() * 1000)
+
+
+def _moment(identity: UUID) -> float | None:
+    """Return when an id of version 7 was given, in seconds since 1970."""
+    return (identity.int >> 80) / 1000 if identity.version == 7 else None
 
 
 def _measured(value: float | None, factor: float) -> int:

@@ -54,6 +54,8 @@ class JobState(StrEnum):
     """Ended because somebody asked for it."""
     LOST = "lost"
     """The target does not know the job and will not: it may be submitted again."""
+    REFUSED = "refused"
+    """The target will not run it as it is."""
     UNKNOWN = "unknown"
     """The target cannot say now (partition, restart): ask again later, never submit again."""
 
@@ -63,7 +65,7 @@ class JobState(StrEnum):
         return self in _FINAL
 
 
-_FINAL = frozenset({JobState.ENDED, JobState.CANCELLED, JobState.LOST})
+_FINAL = frozenset({JobState.ENDED, JobState.CANCELLED, JobState.LOST, JobState.REFUSED})
 
 
 @dataclass(frozen=True)

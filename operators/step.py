@@ -1,0 +1,206 @@
+"""The operator of a step: runs it here, or has a target run it and reads its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+
+from chronos_plugin import settings
+from chronos_plugin.errors import ChronosError, CwlError, InputInvalid, SettingInvalid, StepFailed, StepLost
+from chronos_plugin.execution.process import ToolProcesses
+from chronos_plugin.execution.store import RESULT, Key
+from chronos_plugin.operators.cwl import CwlOperator, record_error, small
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from chronos_plugin.execution.placing import Placing
+    from chronos_plugin.execution.run import Run
+    from chronos_plugin.execution.targets.folder import JobFolder
+
+FAILURES = "failures.json"
+TARGET_KEY = "chronos:target"
+"""Field of a run's configuration that orders a target, for all steps or by step."""
+
+
+class CwlStepOperator(CwlOperator):
+    """Runs a step: one execution, or a batch of scatter elements.
+
+    A step that its binding gives to another target than the worker is prepared here, watched by a
+    triggerer while the target has it, and its outputs are read here again.
+
+    Args:
+        element: Mapped over by Airflow; the value says nothing.
+        tool_retries: Retries of a tool that has failed. ``retries`` is larger: what is lost through no
+            fault of the tool is tried again beside.
+    """
+
+    def __init__(self, *, element: Any = None, tool_retries: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.element, self.tool_retries = element, tool_retries
+        self._processes: ToolProcesses | None = None
+
+    def execute(self, context: Context) -> Any:
+        """Run; return the output object (a list of them for a batch), or a reference where it is large.
+
+        Raises:
+            AirflowSkipException: If ``when`` says so for all that this task instance handles.
+            TaskDeferred: While a target has a part of it.
+        """
+        run, keys = self._begin(context)
+        placing, generation = _placing(context), _generation(context)
+        folders: list[str] = []
+        superseded: list[str] = []
+        for key in keys:
+            found = self._guarded(run, key, context, lambda k=key: self._start(run, k, placing, generation))
+            folders.extend(str(f.path) for f in found[0])
+            superseded.extend(str(f.path) for f in found[1])
+        if not folders:
+            return self._finished(run, keys)
+        self.log.info("%d of %d executions are run by targets", len(folders), len(keys))
+        return self._defer(folders, superseded)
+
+    def _defer(self, folders: list[str], superseded: list[str]) -> NoReturn:
+        from chronos_plugin.operators.triggers import CwlJobTrigger
+
+        raise TaskDeferred(trigger=CwlJobTrigger(folders, superseded), method_name="collect")
+
+    def collect(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
+        """Read the outputs of what targets have run; returns as :meth:`execute`."""
+        del event
+        run, keys = self._begin(context)
+        for key in keys:
+            self._guarded(run, key, context, lambda k=key: self._collect(run, k))
+        return self._finished(run, keys)
+
+    def on_kill(self) -> None:
+        """End the tool: its process group, or its container."""
+        if self._processes is not None:
+            self._processes.cancel()
+
+    # -- one execution -------------------------------------------------------------------------
+
+    def _start(
+        self, run: Run, key: Key, placing: Placing, generation: int
+    ) -> tuple[list[JobFolder], list[JobFolder]]:
+        """Run an execution here, or prepare it.
+
+        Returns:
+            The job to wait for, if there is one; and the job of an earlier generation that is in the way.
+        """
+        from chronos_plugin.execution import tasks
+
+        last = tasks.last_try(run, key)
+        if last is not None and last.job()[2]["generation"] == generation:
+            if last.open:
+                self.log.info("an earlier try has prepared this job: going on with it")
+                return [last], []
+            if (last.outcome() or {}).get("outcome") == "success":
+                self.log.info("an earlier try has finished this job: its outputs stand")
+                return [], []
+        superseded = [last] if last is not None and last.open else []
+        setting, placement = placing.place(run, self.cwl_task(), key)
+        if placement.here:
+            self._log_usage(self._run_here(run, key))
+            return [], superseded
+        prepared = tasks.prepare_step(run, key, setting, placement, self._name(key, placing), generation)
+        if isinstance(prepared, dict):
+            return [], superseded
+        self.log.info("target %s (%s)", setting.name, placement.why)
+        return [prepared], superseded
+
+    def _run_here(self, run: Run, key: Key) -> dict[str, Any]:
+        from chronos_plugin.execution.tasks import run_step
+
+        self._processes = ToolProcesses()
+        return run_step(run, key, self._processes)
+
+    def _collect(self, run: Run, key: Key) -> None:
+        from chronos_plugin.execution import tasks
+        from chronos_plugin.execution.targets.base import JobState, JobStatus
+
+        folder = tasks.last_try(run, key)
+        if folder is None or not folder.open:
+            return
+        status = folder.status() or JobStatus(JobState.UNKNOWN)
+        self._log_usage(tasks.collect_step(run, key, folder, status))
+
+    def _guarded(self, run: Run, key: Key, context: Context, work: Any) -> Any:
+        """Do ``work``; turn what it raises into what Airflow makes of it: another try, or none."""
+        try:
+            return work()
+        except (CwlError, InputInvalid, SettingInvalid) as error:
+            record_error(run, self.task_id, error)
+            raise AirflowFailException(str(error)) from error
+        except StepLost as error:
+            record_error(run, self.task_id, error)
+            raise
+        except StepFailed as error:
+            record_error(run, self.task_id, error)
+            if self._count_failure(run, key, _generation(context)) > self.tool_retries:
+                raise AirflowFailException(str(error)) from error
+            raise
+        except ChronosError as error:
+            record_error(run, self.task_id, error)
+            raise
+
+    def _count_failure(self, run: Run, key: Key, generation: int) -> int:
+        """Count a failure of the tool; return how many there were since the step was last wanted anew."""
+        known = run.store.read(key, FAILURES) or {}
+        count = 1 + (known["count"] if known.get("generation") == generation else 0)
+        run.store.write(key, FAILURES, {"generation": generation, "count": count})
+        return count
+
+    # -- the task instance ---------------------------------------------------------------------
+
+    def _begin(self, context: Context) -> tuple[Run, list[Key]]:
+        run = self.open_run(context)
+        map_index = context["ti"].map_index
+        keys = run.batch(self.cwl_task(), -1 if map_index is None else map_index)
+        context["chronos_label"] = _label(keys)  # type: ignore[typeddict-unknown-key]
+        return run, keys
+
+    def _finished(self, run: Run, keys: list[Key]) -> Any:
+        results = [run.store.read(key, RESULT) for key in keys]
+        if results and all(result["status"] == "skipped" for result in results):
+            raise AirflowSkipException("skipped: 'when' is false")
+        outputs = [result["outputs"] for result in results]
+        return small(outputs[0] if len(outputs) == 1 else outputs, run.store.folder(keys[0]) / RESULT)
+
+    def _name(self, key: Key, placing: Placing) -> str:
+        label = _label([key])
+        return f"{placing.workflow}.{self.task_id}" + (f"[{label}]" if label else "")
+
+    def _log_usage(self, result: Mapping[str, Any]) -> None:
+        usage = result.get("usage")
+        if not usage or not result["command"]:
+            return
+        parts = [f"exit code {result['exit_code']}"]
+        if usage.get("cpu_seconds") is not None:
+            parts.append(f"{usage['cpu_seconds']:.2f} CPU-s")
+        if usage.get("max_rss_bytes"):
+            parts.append(f"{usage['max_rss_bytes'] / (1 << 20):.0f} MiB at most")
+        if usage.get("wall_seconds") is not None:
+            parts.append(f"{usage['wall_seconds']:.2f} s")
+        self.log.info("%s: %s", ", ".join(parts), " ".join(result["command"][:12]))
+
+
+def _placing(context: Context) -> Placing:
+    from chronos_plugin.execution.placing import Placing
+
+    configured = settings.load()
+    ordered = (context["dag_run"].conf or {}).get(TARGET_KEY) or None
+    return Placing(configured.targets_file, context["ti"].dag_id, ordered, configured.target_states)
+
+
+def _generation(context: Context) -> int:
+    """Return a number that grows when the task is cleared, and stays the same over retries."""
+    return int(context["ti"].max_tries)
+
+
+def _label(keys: list[Key]) -> str:
+    """Return what tells a mapped task instance from its siblings: its element numbers."""
+    parts = ["/".join(str(index) for _, index in key if index is not None) for key in (keys[0], keys[-1])]
+    return parts[0] if len(keys) == 1 else f"{parts[0]} … {parts[1]}"
