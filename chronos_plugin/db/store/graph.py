@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from chronos_plugin.db.store import read
 from chronos_plugin.db.store.packing import inputs_of, outputs_of
+from chronos_plugin.db.store.paths import plan_lookups
 from chronos_plugin.db.store.read import DatasetRow, RunRow
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def descendants(
     connection: Connection, ids: Collection[int], *, depth: int = DEPTH, limit: int = LIMIT
 ) -> Walk:
     """Follow datasets on to what was made from them; arguments as :func:`ancestors`."""
+    if read.on_postgresql(connection):
+        plan_lookups(connection)
     walk = Walk(datasets=read.datasets(connection, ids))
     front: Collection[int] = list(walk.datasets)
     for _ in range(depth):

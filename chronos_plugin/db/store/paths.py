@@ -87,6 +87,17 @@ def _query(connection: Connection, wanted: list[tuple[Path, int, bytes]]) -> Ite
 
 def plan_lookups(connection: Connection) -> None:
     """Have this transaction look rows up by index, whatever the planner believes about long arrays."""
-    for setting in ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"):
-        connection.exec_driver_sql(f"SET LOCAL {setting} = off")
-    connection.exec_driver_sql("SET LOCAL jit = off")
+    connection.exec_driver_sql(_LOOKUPS)
+
+
+_LOOKUPS = "SELECT " + ", ".join(
+    f"set_config('{setting}', 'off', true)"
+    for setting in (
+        "enable_seqscan",
+        "enable_bitmapscan",
+        "enable_hashjoin",
+        "enable_mergejoin",
+        "enable_material",
+        "jit",
+    )
+)

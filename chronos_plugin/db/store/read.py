@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from chronos_plugin.db.metadata import SCHEMA
 from chronos_plugin.db.store import partitions
 from chronos_plugin.db.store.lists import USAGE
-from chronos_plugin.db.store.packing import bucket_of, own_key, unpack_own, unpack_shared
+from chronos_plugin.db.store.packing import CHUNK, bucket_of, own_key, unpack_own, unpack_shared
 
 _AT_ONCE = 500
 
@@ -154,123 +154,110 @@ def existing(connection: Connection, name: str, parts: Iterable[int]) -> list[in
 
 
 def users(connection: Connection, ids: Collection[int], limit: int) -> dict[int, Users]:
-    """Return the runs that read each dataset, at most about ``limit`` of each."""
+    """Return the runs that read each dataset, at most about ``limit`` of each.
+
+    On PostgreSQL the transaction must have called :func:`chronos_plugin.db.store.paths.plan_lookups`.
+    """
     wanted = set(ids)
     found: dict[int, set[int]] = {i: set() for i in wanted}
-    cut: dict[int, int] = {}
-    for key, _, _, data, remaining in _lists(connection, wanted, limit):
-        if key < 0:
+    chunks = limit // CHUNK + 2
+    own: dict[int, list[int]] = {}
+    young: dict[int, int] = {}
+    for key, place, entries, data in _entries(connection, wanted, chunks, limit):
+        if data is None:
+            found[key].add(place)
+            young[key] = young.get(key, 0) + 1
+        elif key < 0:
             found[-key].update(unpack_own(data))
-            if remaining:
-                cut[-key] = cut.get(-key, 0) + remaining
+            own.setdefault(-key, []).append(entries)
         else:
             for dataset, numbers in unpack_shared(key, data):
                 if dataset in wanted:
                     found[dataset].update(numbers)
-    young: dict[int, int] = {}
-    for dataset, number in _recent(connection, wanted, limit):
-        found[dataset].add(number)
-        young[dataset] = young.get(dataset, 0) + 1
-    for dataset, read in young.items():
-        if read > limit:
-            cut[dataset] = cut.get(dataset, 0) + _count_recent(connection, dataset) - read
-    result = {}
-    for dataset, users_found in found.items():
-        more = cut.get(dataset, 0)
-        result[dataset] = Users(sorted(users_found), len(users_found) + more, not more)
-    return result
+    cut = _left_out(connection, own, chunks)
+    for dataset, count in young.items():
+        if count > limit:
+            cut[dataset] = cut.get(dataset, 0) + _count_recent(connection, dataset) - count
+    return {
+        dataset: Users(sorted(numbers), len(numbers) + cut.get(dataset, 0), not cut.get(dataset))
+        for dataset, numbers in found.items()
+    }
 
 
-_LISTS = """
-    SELECT k.key, p.place, p.entries, p.data, p.remaining
-    FROM unnest(CAST(:keys AS bigint[])) AS k(key)
+_ENTRIES = """
+    SELECT k.key, p.place, p.entries, p.data
+    FROM unnest(CAST(:buckets AS bigint[])) AS k(key)
     CROSS JOIN LATERAL (
-        SELECT place, entries, data, 0 AS remaining FROM chronos.posting
+        SELECT place, entries, data FROM chronos.posting
         WHERE kind = :kind AND key = k.key ORDER BY place OFFSET 0
     ) p
-"""
-_OWN = """
-    SELECT k.key, p.place, p.entries, p.data, 0 AS remaining
-    FROM unnest(CAST(:keys AS bigint[])) AS k(key)
+    UNION ALL
+    SELECT k.key, p.place, p.entries, p.data
+    FROM unnest(CAST(:own AS bigint[])) AS k(key)
     CROSS JOIN LATERAL (
         SELECT place, entries, data FROM chronos.posting
         WHERE kind = :kind AND key = k.key ORDER BY place LIMIT :chunks
     ) p
+    UNION ALL
+    SELECT k.dataset, r.number, 1, NULL
+    FROM unnest(CAST(:wanted AS bigint[])) AS k(dataset)
+    CROSS JOIN LATERAL (
+        SELECT number FROM chronos.usage_recent WHERE dataset = k.dataset ORDER BY number LIMIT :most
+    ) r
 """
-_OWN_REST = """
-    SELECT key, CAST(sum(entries) AS bigint) FROM chronos.posting
-    WHERE kind = :kind AND key = ANY(CAST(:keys AS bigint[])) GROUP BY key
-"""
+_Entry = tuple[int, int, int, bytes | None]
 
 
-def _lists(
-    connection: Connection, wanted: set[int], limit: int
-) -> Iterable[tuple[int, int, int, bytes, int]]:
+def _entries(connection: Connection, wanted: set[int], chunks: int, limit: int) -> Iterable[_Entry]:
+    """Yield rows of lists, and young usage: the dataset, the run, and no data."""
     buckets = sorted({bucket_of(i) for i in wanted})
     own = [own_key(i) for i in wanted]
-    chunks = limit // 400 + 2
-    if on_postgresql(connection):
-        from chronos_plugin.db.store.paths import plan_lookups
-
-        plan_lookups(connection)
-        yield from _rows(connection, _LISTS, {"keys": buckets, "kind": USAGE})
-        listed = list(_rows(connection, _OWN, {"keys": own, "kind": USAGE, "chunks": chunks}))
-        counts = {}
-        full = {key for key in {row[0] for row in listed} if sum(r[0] == key for r in listed) == chunks}
-        if full:
-            rows = connection.execute(text(_OWN_REST), {"keys": sorted(full), "kind": USAGE})
-            counts = {row[0]: row[1] for row in rows}
-        yield from _with_rest(listed, counts)
+    if not on_postgresql(connection):
+        yield from _entries_of_sqlite(connection, buckets + own, sorted(wanted))
         return
-    yield from _lists_sqlite(connection, buckets + own)
+    parameters = {
+        "kind": USAGE,
+        "buckets": buckets,
+        "own": own,
+        "wanted": sorted(wanted),
+        "chunks": chunks,
+        "most": limit + 1,
+    }
+    for row in connection.execute(text(_ENTRIES), parameters):
+        yield row[0], row[1], row[2], row[3]
 
 
-def _with_rest(
-    listed: list[tuple[int, int, int, bytes, int]], counts: Mapping[int, int]
-) -> Iterable[tuple[int, int, int, bytes, int]]:
-    """Say with the first list of each dataset how many entries were not read."""
-    read: dict[int, int] = {}
-    for key, _, entries, _, _ in listed:
-        read[key] = read.get(key, 0) + entries
-    for key, place, entries, data, _ in listed:
-        remaining = max(0, counts.get(key, 0) - read[key]) if key in counts else 0
-        read[key] = max(read[key], counts.get(key, 0))
-        yield key, place, entries, data, remaining
-
-
-def _rows(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> Iterable[Any]:
-    return connection.execute(text(statement), parameters)
-
-
-def _lists_sqlite(connection: Connection, keys: Sequence[int]) -> Iterable[tuple[int, int, int, bytes, int]]:
+def _entries_of_sqlite(
+    connection: Connection, keys: Sequence[int], wanted: Sequence[int]
+) -> Iterable[_Entry]:
     for start in range(0, len(keys), _AT_ONCE):
         listed = ", ".join(str(int(k)) for k in keys[start : start + _AT_ONCE])
         for row in connection.exec_driver_sql(
             f"SELECT key, place, entries, data FROM posting "  # noqa: S608 - integers
             f"WHERE kind = {USAGE} AND key IN ({listed}) ORDER BY key, place"
         ):
-            yield row[0], row[1], row[2], row[3], 0
-
-
-_RECENT = """
-    SELECT k.dataset, r.number
-    FROM unnest(CAST(:wanted AS bigint[])) AS k(dataset)
-    CROSS JOIN LATERAL (
-        SELECT number FROM chronos.usage_recent WHERE dataset = k.dataset ORDER BY number LIMIT :most
-    ) r
-"""
-
-
-def _recent(connection: Connection, wanted: set[int], limit: int) -> Iterable[tuple[int, int]]:
-    if on_postgresql(connection):
-        yield from _rows(connection, _RECENT, {"wanted": sorted(wanted), "most": limit + 1})
-        return
-    ordered = sorted(wanted)
-    for start in range(0, len(ordered), _AT_ONCE):
-        listed = ", ".join(str(int(k)) for k in ordered[start : start + _AT_ONCE])
-        yield from connection.exec_driver_sql(
+            yield row[0], row[1], row[2], row[3]
+    for start in range(0, len(wanted), _AT_ONCE):
+        listed = ", ".join(str(int(k)) for k in wanted[start : start + _AT_ONCE])
+        for row in connection.exec_driver_sql(
             f"SELECT dataset, number FROM usage_recent WHERE dataset IN ({listed})"  # noqa: S608
-        )
+        ):
+            yield row[0], row[1], 1, None
+
+
+def _left_out(connection: Connection, own: Mapping[int, Sequence[int]], chunks: int) -> dict[int, int]:
+    """Return how many entries of popular datasets were not read."""
+    full = [dataset for dataset, entries in own.items() if len(entries) >= chunks]
+    if not full or not on_postgresql(connection):
+        return {}
+    rows = connection.execute(
+        text(
+            "SELECT key, CAST(sum(entries) AS bigint) FROM chronos.posting "
+            "WHERE kind = :kind AND key = ANY(CAST(:keys AS bigint[])) GROUP BY key"
+        ),
+        {"kind": USAGE, "keys": [own_key(i) for i in full]},
+    )
+    return {-row[0]: row[1] - sum(own[-row[0]]) for row in rows if row[1] > sum(own[-row[0]])}
 
 
 def _count_recent(connection: Connection, dataset: int) -> int:
