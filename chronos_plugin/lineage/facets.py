@@ -17,6 +17,9 @@ from chronos_plugin.lineage.registry import registered
 
 GROUP = "chronos.facets"
 
+WORK_DIRECTORY = "{work_directory}"
+"""Stands in a stored context for the run's work directory."""
+
 _TEXT = {"type": "string"}
 _NUMBER = {"type": "number"}
 
@@ -101,6 +104,26 @@ def indexed_attributes(facets: Mapping[str, Any]) -> dict[str, str]:
             if isinstance(value, Mapping) and value.get(key) is not None:
                 found[f"{name}.{key}"] = str(value[key])
     return found
+
+
+def full_context(context: Any) -> Any:
+    """Return a context with its work directory written out."""
+    folder = context.get("work_directory") if isinstance(context, Mapping) else None
+    if not folder:
+        return context
+    parts = ("command", "environment")
+    return {k: replace_in(v, WORK_DIRECTORY, folder) if k in parts else v for k, v in context.items()}
+
+
+def replace_in(value: Any, old: str, new: str) -> Any:
+    """Return a JSON value with ``old`` replaced in its texts."""
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, list):
+        return [replace_in(v, old, new) for v in value]
+    if isinstance(value, Mapping):
+        return {k: replace_in(v, old, new) for k, v in value.items()}
+    return value
 
 
 @cache

@@ -22,11 +22,22 @@ def on_starting(component: Any) -> None:
         from chronos_plugin.rendering.importer import extend_listing
 
         extend_listing()
+    if getattr(component, "job_type", "") == "SchedulerJob":
+        _start_recorder()
     if _wanted():
         from chronos_plugin.cwl import library
 
         library.prepare()
         _warm_task_modules()
+
+
+def _start_recorder() -> None:
+    from chronos_plugin import settings
+
+    if settings.load().recorder == "scheduler":
+        from chronos_plugin.db.beside import start_recorder
+
+        start_recorder()
 
 
 def in_background() -> None:

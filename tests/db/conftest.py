@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,14 +27,14 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """Address of a PostgreSQL server: ``CHRONOS_TEST_POSTGRES``, else one started for these tests."""
     if given := os.environ.get("CHRONOS_TEST_POSTGRES"):
         yield given
         return
-    folder = tmp_path_factory.mktemp("postgres")
-    for part in (folder, *folder.parents[:2]):
-        part.chmod(0o755)
+    # Not below pytest's folder: the server's own user could not enter it.
+    folder = Path(tempfile.mkdtemp(prefix="chronos-postgres-"))
+    folder.chmod(0o755)
     environment = {
         **os.environ,
         "CHRONOS_POSTGRES_DIR": str(folder / "server"),
@@ -46,6 +48,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert started.returncode == 0, started.stderr
     yield started.stdout.strip()
     subprocess.run([SCRIPT, "remove"], env=environment, check=True)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

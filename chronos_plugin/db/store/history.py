@@ -22,6 +22,7 @@ from chronos_plugin.db.store.search import DatasetFilter
 from chronos_plugin.db.tables import lineage as tables
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.lineage.compare import Difference, compare
+from chronos_plugin.lineage.facets import full_context
 from chronos_plugin.lineage.model import Dataset, Run, split_location
 from chronos_plugin.lineage.product_types import ProductTypes, load_product_types
 
@@ -137,6 +138,8 @@ class History:
                 raise InputInvalid(f"there is no run {identity}")
             run = assemble.runs_of(connection, [row], dictionaries)[0]
             facets = read.facets(connection, "run", row.number)
+            if "context" in facets:
+                facets["context"] = full_context(facets["context"])
             return dataclasses.replace(
                 run,
                 facets={k: v for k, v in facets.items() if k not in ("element", "error")},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +32,7 @@ from chronos_plugin.lineage.signature import signature
 _REMEMBERED = 400_000
 _FARTHEST = (1 << 31) - 1
 _LARGEST = (1 << 31) - 1
-_KEYS_ARE_KEPT = 6 * 86_400
+_KEYS_ARE_KEPT = 36 * 3600
 """Seconds; less than maintenance keeps them."""
 _UNKNOWN_JOB = Job("chronos", "unknown")
 
@@ -217,6 +217,8 @@ class _Batch:
             return "same"
         parent = self._number_of(run.parent, known)
         stored = before is not None and before.stored
+        if before is not None and before.stored:
+            record = self._with_known_job(record, before.row)
         if before is None:
             before = known[run.id] = _Known(next(self._numbers), run.state, False)
         before.state = run.state
@@ -230,6 +232,13 @@ class _Batch:
             self.rows.run_keys.append((run.id, number))
         self._facets(record, number, stored)
         return "changed" if stored else "new"
+
+    def _with_known_job(self, record: Record, row: Any) -> Record:
+        """Return a record whose teller did not know the version of the job with the version that is known."""
+        known, told = self.dictionaries.job(row.job).job, record.run.job
+        if told.version or (known.namespace, known.name) != (told.namespace, told.name):
+            return record
+        return record._replace(run=replace(record.run, job=known))
 
     def _run_row(self, record: Record, number: int, parent: int, links: list[LinkEntry]) -> tuple[Any, ...]:
         run, need = record.run, self.dictionaries.need_label

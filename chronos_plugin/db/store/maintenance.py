@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("chronos.store")
 
-KEY_DAYS = 7
+KEY_DAYS = 2
 """Days for which runs are known by id at once; older ones are looked for in the partitions."""
 _DAY = 86_400
 _AT_ONCE = 100_000

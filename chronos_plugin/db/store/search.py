@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 MOST_SCANNED = 200_000
 """Young datasets that are read one by one for what has no list yet."""
+MOST_CANDIDATES = 20_000
+"""Rows that are looked at for one page; a page may then be short, and the next one goes on."""
+_LEAST_PREFIX = 2
+_MOST_ASSIGNED = 4
 _WIDTHS = re.compile(r"[0-9]{2,18}")
 
 
@@ -80,8 +85,10 @@ class Search:
         """Return datasets with ids below ``before``."""
         if not self.templates:
             return Found([], None)
-        rows = []
-        for row in self._candidates(before, limit):
+        rows: list[DatasetRow] = []
+        for count, row in enumerate(self._candidates(before, limit)):
+            if count >= MOST_CANDIDATES:
+                return Found(rows, row.id + 1)
             if self._fits(row):
                 rows.append(row)
                 if len(rows) > limit:
@@ -92,22 +99,48 @@ class Search:
 
     def _candidates(self, before: int | None, limit: int) -> Iterable[DatasetRow]:
         low, high = self._bounds(before)
-        if self.wanted.checksum:
-            yield from self._by_checksum(low, high)
-            return
         listed = [lists.key_of(int(d), len(d)) for d in self.numbers if lists.is_listed(len(d))]
         attributes = [lists.attribute_key(k, v) for k, v in self.indexed.items()]
-        if not listed and not attributes:
-            yield from self._youngest(low, high, limit)
-            return
+        if self.wanted.checksum:
+            return self._by_checksum(low, high)
+        if not attributes and (prefixes := self._prefixes()):
+            return self._by_prefix(prefixes, low, high)
+        if listed or attributes:
+            return self._by_lists(listed, attributes, low, high)
+        return self._youngest(low, high, limit)
+
+    def _prefixes(self) -> set[tuple[int, bytes]]:
+        """Return ranges of the index on names that hold all that fits; none: there are no such ranges.
+
+        The numbers of a name are those of the index, from the first on. So two numbers or more that can
+        only be the first ones of a name are found there, whatever their order in the question.
+        """
+        found: set[tuple[int, bytes]] = set()
+        wanted = sorted(self.numbers)
+        if len(wanted) < _LEAST_PREFIX or len(wanted) > _MOST_ASSIGNED:
+            return found
+        for template, entry in self.templates.items():
+            for prefix in _assigned(names.name_slots(entry[1])[1], wanted):
+                if prefix is None:
+                    return set()
+                found.add((template, prefix))
+        return found
+
+    def _by_prefix(self, prefixes: set[tuple[int, bytes]], low: int, high: int) -> Iterable[DatasetRow]:
+        rows: list[DatasetRow] = []
+        for template, prefix in prefixes:
+            rows += by_prefix(self.connection, template, prefix, low, high)
+        return sorted(rows, key=lambda row: -row.id)
+
+    def _by_lists(
+        self, listed: Sequence[int], attributes: Sequence[int], low: int, high: int
+    ) -> Iterable[DatasetRow]:
         # What is younger than the lists is read row by row.
         packed = lists.names_packed(self.connection) << 8
         if high > packed:
             yield from self._scan(max(low, packed), high)
-        ids = self._intersect(listed, attributes)
-        wanted = sorted((i for i in ids if low <= i < min(high, packed)), reverse=True)
-        for start in range(0, len(wanted), 1000):
-            part = wanted[start : start + 1000]
+        ordered = self._from_shortest(listed, attributes, low, min(high, packed))
+        while part := list(islice(ordered, 500)):
             rows = read.datasets(self.connection, part)
             yield from (rows[i] for i in part if i in rows)
 
@@ -180,19 +213,32 @@ class Search:
             conditions.append(f"AND {test}")
         return " ".join(conditions)
 
-    def _intersect(self, listed: Sequence[int], attributes: Sequence[int]) -> set[int]:
-        found: set[int] | None = None
+    def _from_shortest(
+        self, listed: Sequence[int], attributes: Sequence[int], low: int, high: int
+    ) -> Iterator[int]:
+        """Yield the ids of the shortest list, the youngest first; whoever reads the rows checks the rest."""
+        name = table(self.connection, "posting")
+        lengths = []
         for kind, keys in ((lists.ATTRIBUTES, attributes), (lists.NUMBERS, listed)):
             for key in keys:
                 statement = text(
-                    f"SELECT data FROM {table(self.connection, 'posting')} "  # noqa: S608
+                    f"SELECT coalesce(sum(entries), 0) FROM {name} "  # noqa: S608
                     "WHERE kind = :kind AND key = :key"
                 )
-                ids: set[int] = set()
-                for row in self.connection.execute(statement, {"kind": kind, "key": key}):
-                    ids.update(unpack_ids(row[0]))
-                found = ids if found is None else found & ids
-        return found or set()
+                length = self.connection.execute(statement, {"kind": kind, "key": key}).scalar_one()
+                lengths.append((int(length), kind, key))
+        _, kind, key = min(lengths)
+        statement = text(
+            f"SELECT data FROM {name} WHERE kind = :kind AND key = :key ORDER BY place DESC"  # noqa: S608
+        )
+        rows = self.connection.execute(
+            statement, {"kind": kind, "key": key}, execution_options={"yield_per": 10}
+        )
+        try:
+            for row in rows:
+                yield from (i for i in reversed(unpack_ids(row[0])) if low <= i < high)
+        finally:
+            rows.close()
 
     # -- what fits -----------------------------------------------------------------------------
 
@@ -286,23 +332,46 @@ def as_cursor(value: Any) -> int | None:
 def by_name(connection: Connection, dictionaries: Dictionaries, name: str, limit: int) -> list[DatasetRow]:
     """Return the datasets whose name is exactly this, wherever they lie; the youngest first."""
     template, numbers = names.encode(name)
-    first = template.partition("\n")[0]
-    # Numbers of the name stand before those of the folder: a range of the index.
-    above = _after(numbers)
     rows: list[DatasetRow] = []
-    for number in dictionaries.templates_named(first):
-        condition = "AND numbers < :above" if above else ""
-        found = connection.execute(
-            text(
-                f"SELECT {DATASET_COLUMNS} FROM {table(connection, 'dataset')} "  # noqa: S608
-                f"WHERE template = :template AND numbers >= :numbers {condition} LIMIT :most"
-            ),
-            {"template": number, "numbers": numbers, "most": MOST_SCANNED}
-            | ({"above": above} if above else {}),
-        )
-        rows += [DatasetRow(*row) for row in found]
+    for number in dictionaries.templates_named(template.partition("\n")[0]):
+        rows += by_prefix(connection, number, numbers, 0, 1 << 62)
     fitting = [r for r in rows if _name(dictionaries, r) == name]
     return sorted(fitting, key=lambda row: -row.id)[:limit]
+
+
+def by_prefix(connection: Connection, template: int, prefix: bytes, low: int, high: int) -> list[DatasetRow]:
+    """Return the datasets of a template whose numbers begin so, some of them where they are very many."""
+    above = _after(prefix)
+    condition = "AND numbers < :above" if above else ""
+    parameters = {"template": template, "numbers": prefix, "low": low, "high": high, "most": MOST_CANDIDATES}
+    found = connection.execute(
+        text(
+            f"SELECT {DATASET_COLUMNS} FROM {table(connection, 'dataset')} "  # noqa: S608
+            f"WHERE template = :template AND numbers >= :numbers {condition} "
+            "AND id >= :low AND id < :high LIMIT :most"
+        ),
+        parameters | ({"above": above} if above else {}),
+    )
+    return [DatasetRow(*row) for row in found]
+
+
+def _assigned(slots: Sequence[names.Slot], wanted: Sequence[str]) -> Iterator[bytes | None]:
+    """Yield, for each way in which numbers can stand in a name, the first bytes that it then has.
+
+    None: in that way the first two numbers of the name are not both among those wanted.
+    """
+    places = [[i for i, slot in enumerate(slots) if slot == ("number", len(d))] for d in wanted]
+    for way in product(*places):
+        if len(set(way)) < len(way):
+            continue
+        prefix = b""
+        by_slot = dict(zip(way, wanted, strict=True))
+        length = 0
+        while length in by_slot:
+            digits = by_slot[length]
+            prefix += names.number_bytes(int(digits), len(digits))
+            length += 1
+        yield prefix if length >= _LEAST_PREFIX else None
 
 
 def _after(prefix: bytes) -> bytes:

@@ -34,6 +34,7 @@ def downgrade() -> None:
         op.drop_table(name, schema=SCHEMA)
 
 
+_BLOOM = " (n_distinct_per_range = {}, false_positive_rate = 0.001)"
 _TABLES = (
     "spool_position",
     "counter",
@@ -121,7 +122,8 @@ def _runs() -> None:
         ["uuid"],
         schema=SCHEMA,
         postgresql_using="brin",
-        postgresql_ops={"uuid": "uuid_bloom_ops"},
+        postgresql_ops={"uuid": "uuid_bloom_ops" + _BLOOM.format(-0.2)},
+        postgresql_with={"pages_per_range": 32},
     )
     op.create_index(
         "ix_run_open",
@@ -166,7 +168,8 @@ def _datasets() -> None:
         ["checksum"],
         schema=SCHEMA,
         postgresql_using="brin",
-        postgresql_ops={"checksum": "bytea_bloom_ops"},
+        postgresql_ops={"checksum": "bytea_bloom_ops" + _BLOOM.format(-0.35)},
+        postgresql_with={"pages_per_range": 32},
     )
     _table(
         "dataset_facet",
