@@ -70,3 +70,50 @@ def stats(arguments: Namespace) -> None:
         for r in rows
     ]
     print_table(("TABLE", "ROWS", "DATA MiB", "INDEXES MiB"), cells)
+
+
+@plainly
+def tidy(arguments: Namespace) -> None:
+    """Do the store's maintenance now."""
+    import dataclasses
+
+    from chronos_plugin import settings
+    from chronos_plugin.db.engine import engine
+    from chronos_plugin.db.store import maintenance
+    from chronos_plugin.db.store.dictionaries import Dictionaries
+    from chronos_plugin.lineage.product_types import load_product_types
+
+    configured = settings.load()
+    dictionaries = Dictionaries(load_product_types(configured.product_types))
+    done = maintenance.tidy(engine(), dictionaries, context_days=configured.context_days)
+    _print_counts(dataclasses.asdict(done), arguments.json)
+
+
+@plainly
+def reconcile(arguments: Namespace) -> None:
+    """Compare the history with Airflow's tables now."""
+    import dataclasses
+
+    from chronos_plugin import settings
+    from chronos_plugin.db.engine import engine
+    from chronos_plugin.db.store.reconcile import Reconciler
+    from chronos_plugin.lineage.spool import Spool
+
+    found = Reconciler(engine(), Spool(settings.load().spool_root)).reconcile()
+    _print_counts(dataclasses.asdict(found), arguments.json)
+
+
+@plainly
+def recorder(arguments: Namespace) -> None:
+    """Load the spool, once or until the process is told to end."""
+    from chronos_plugin.db.store.service import serve
+
+    done = serve(once=arguments.once)
+    _print_counts(vars(done), False)
+
+
+def _print_counts(counts: dict[str, int], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(counts))
+    else:
+        print(", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items()))

@@ -182,8 +182,10 @@ class Run:
 
 def location_of(namespace: str, path: str) -> str:
     """Return the URI of a dataset."""
-    if namespace == "file":
-        return f"file://{path}"
+    if namespace == "file" or namespace.startswith("file://"):
+        from urllib.parse import quote
+
+        return f"file://{namespace[7:]}{quote(path, safe='/~')}"
     return f"{namespace}/{path.lstrip('/')}"
 
 

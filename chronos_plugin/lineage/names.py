@@ -25,7 +25,8 @@ Slot = tuple[str, int]
 
 # A single digit mostly belongs to a word: L2, PIC0.
 _PIECES = re.compile(r"[0-9]{2,18}")
-_WORDS = re.compile(r"[0-9A-Za-z]+")
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_WORDS = re.compile(rf"{_UUID}(?![0-9A-Za-z])|[0-9A-Za-z]+")
 _WIDTH = {digits: ((10**digits - 1).bit_length() + 7) // 8 for digits in range(1, 19)}
 _SLOT = re.compile(r"\{\{|\{(\*|n|=?\d+)\}")
 _CAPITALISED = re.compile(r"[A-Z][a-z]{2,}")
@@ -132,6 +133,8 @@ def _random(word: str) -> bool:
     """Return whether a word looks like an id or a digest: it changes often between letters and digits."""
     if not _RANDOM_LENGTH <= len(word) <= _LONGEST_TEXT:
         return False
+    if "-" in word:
+        return True
     shorter = _CAPITALISED.sub("a", word)
     kinds = ["0" if c.isdigit() else "A" if c.isupper() else "a" for c in shorter]
     return sum(a != b for a, b in pairwise(kinds)) >= _RANDOM_TURNS

@@ -45,7 +45,7 @@ class Spool:
     """
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self.folder = folder
+        self.folder = folder.absolute()
         self._clock = clock
 
     def append(self, record: Record) -> None:

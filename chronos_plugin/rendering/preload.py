@@ -22,7 +22,8 @@ def on_starting(component: Any) -> None:
         from chronos_plugin.rendering.importer import extend_listing
 
         extend_listing()
-    if getattr(component, "job_type", "") == "SchedulerJob":
+    # The triggerer has the scheduler's modules, too; but it was not started as one.
+    if "airflow.cli.commands.scheduler_command" in sys.modules:
         _start_recorder()
     if _wanted():
         from chronos_plugin.cwl import library

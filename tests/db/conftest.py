@@ -20,7 +20,7 @@ from chronos_plugin.db.engine import make_engine
 SCRIPT = Path(__file__).resolve().parents[2] / ".ci" / "services" / "postgres.sh"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -38,7 +38,7 @@ def postgres_server() -> Iterator[str]:
     environment = {
         **os.environ,
         "CHRONOS_POSTGRES_DIR": str(folder / "server"),
-        "CHRONOS_POSTGRES_PORT": str(_free_port()),
+        "CHRONOS_POSTGRES_PORT": str(free_port()),
     }
     started = subprocess.run(
         [SCRIPT, "start", "fsync=off"], env=environment, capture_output=True, text=True, check=False

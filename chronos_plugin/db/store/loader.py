@@ -213,12 +213,12 @@ class _Batch:
     def _one(self, record: Record, known: dict[UUID, _Known], updates: list[tuple[Any, ...]]) -> str:
         run = record.run
         before = known.get(run.id)
-        if before and (before.state.final or before.state >= run.state):
+        if before and (before.state.final or before.state > run.state):
             return "same"
         parent = self._number_of(run.parent, known)
         stored = before is not None and before.stored
         if before is not None and before.stored:
-            record = self._with_known_job(record, before.row)
+            record = self._with_what_is_known(record, before.row)
         if before is None:
             before = known[run.id] = _Known(next(self._numbers), run.state, False)
         before.state = run.state
@@ -233,12 +233,16 @@ class _Batch:
         self._facets(record, number, stored)
         return "changed" if stored else "new"
 
-    def _with_known_job(self, record: Record, row: Any) -> Record:
-        """Return a record whose teller did not know the version of the job with the version that is known."""
-        known, told = self.dictionaries.job(row.job).job, record.run.job
-        if told.version or (known.namespace, known.name) != (told.namespace, told.name):
-            return record
-        return record._replace(run=replace(record.run, job=known))
+    def _with_what_is_known(self, record: Record, row: Any) -> Record:
+        """Return a record with what its teller could not know: the start, and the version of the job."""
+        run = record.run
+        known = self.dictionaries.job(row.job).job
+        if not run.job.version and (known.namespace, known.name) == (run.job.namespace, run.job.name):
+            run = replace(run, job=known)
+        if row.state != RunState.UNKNOWN:
+            started = datetime.datetime.fromtimestamp(row.started / 1000, datetime.UTC)
+            run = replace(run, started=min(run.started, started))
+        return record._replace(run=run)
 
     def _run_row(self, record: Record, number: int, parent: int, links: list[LinkEntry]) -> tuple[Any, ...]:
         run, need = record.run, self.dictionaries.need_label

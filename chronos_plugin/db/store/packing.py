@@ -180,12 +180,14 @@ def pack_checksum(checksum: str) -> bytes | None:
     name, dollar, digest = checksum.partition("$")
     if not checksum:
         return None
-    if dollar and len(digest) == 2 * _DIGEST_BYTES.get(name, -1):
+    if dollar and len(digest) == 2 * _DIGEST_BYTES.get(name, -1) and digest == digest.lower():
         try:
             return bytes.fromhex(digest)
         except ValueError:
             pass
-    return b"\0" + checksum.encode()
+    text = b"\0" + checksum.encode()
+    # A text must not be as long as a digest.
+    return text if len(text) not in _BY_LENGTH else b"\1" + text
 
 
 def unpack_checksum(data: bytes | None) -> str:
@@ -193,10 +195,6 @@ def unpack_checksum(data: bytes | None) -> str:
     if not data:
         return ""
     name = _BY_LENGTH.get(len(data))
-    if data[0] == 0 and (name is None or _is_text(data[1:])):
-        return data[1:].decode()
-    return f"{name}${data.hex()}"
-
-
-def _is_text(data: bytes) -> bool:
-    return b"$" in data and data.isascii()
+    if name is not None:
+        return f"{name}${data.hex()}"
+    return data[1 + data[0] :].decode()

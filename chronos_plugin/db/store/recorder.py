@@ -101,7 +101,7 @@ class Recorder:
         """
         positions = self._positions()
         for file in self.spool.files():
-            self._load_file(file, positions.get(file.name, 0))
+            self._load_file(file, positions.get(str(file), 0))
         return self.totals
 
     # -- inside --------------------------------------------------------------------------------
@@ -146,12 +146,12 @@ class Recorder:
             if not batch.positions:
                 return
             self._load(batch)
-            position = batch.positions[file.name]
+            position = batch.positions[str(file)]
 
     def _read(self, file: Path, position: int) -> _Batch:
         batch = _Batch()
         for line in self.spool.lines(file, position, BATCH):
-            batch.positions[file.name] = line.end
+            batch.positions[str(file)] = line.end
             if line.text.strip():
                 try:
                     batch.records.append(from_json(json.loads(line.text)))
@@ -186,8 +186,9 @@ class Recorder:
 
     def _remove_read(self) -> None:
         positions = self._positions()
-        files = {file.name: file for file in self.spool.files()}
-        gone = [name for name in positions if name not in files]
+        files = {str(file): file for file in self.spool.files()}
+        here = f"{self.spool.folder}/"
+        gone = [name for name in positions if name not in files and name.startswith(here)]
         for name, file in files.items():
             if name in positions and self.spool.remove_read(file, positions[name]):
                 gone.append(name)

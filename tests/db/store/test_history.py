@@ -15,8 +15,7 @@ from chronos_plugin.db.store.search import DatasetFilter
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.lineage.model import Direction, RunState
 from chronos_plugin.lineage.record import run_id
-
-from .conftest import NOON, TYPES, product, record
+from tests.db.store.conftest import NOON, TYPES, product, record
 
 SHA = "sha1$" + "ab" * 20
 OTHER = "sha1$" + "cd" * 20
