@@ -11,11 +11,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(CHECKOUT / "deploy"))
 
 from demo.api import Api  # noqa: E402
+from demo.configuration import Changes  # noqa: E402
 from demo.installation import started  # noqa: E402
 from demo.layout import Layout  # noqa: E402
 from demo.lock import RunLock  # noqa: E402
@@ -82,12 +84,15 @@ class Installation:
 
 
 @contextlib.contextmanager
-def installation(options: dict[str, str] | None = None, dags: Path | None = None) -> Iterator[Installation]:
+def installation(
+    options: dict[str, str] | None = None, dags: Path | None = None, changes: Changes = MappingProxyType({})
+) -> Iterator[Installation]:
     """Start an installation in a temporary folder; stop and remove it at the end.
 
     Args:
         options: Environment variables for the components (``AIRFLOW__CHRONOS__…``).
         dags: Folder whose content is in the DAG folder from the start.
+        changes: Settings over the demo's own, by section.
     """
     with tempfile.TemporaryDirectory(prefix="chronos-bench-") as folder:
         layout = _BenchLayout(CHECKOUT, Path(folder))
@@ -101,7 +106,7 @@ def installation(options: dict[str, str] | None = None, dags: Path | None = None
         before = dict(os.environ)
         os.environ.update(options or {})
         try:
-            with started(layout, lock) as running:
+            with started(layout, lock, changes=changes) as running:
                 yield Installation(
                     running.api,
                     running.processes,

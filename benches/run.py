@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("import", "step", "demo", "processor", "deploy")
+NAMES = ("import", "step", "demo", "processor", "deploy", "data")
 
 
 def main(arguments: list[str]) -> int:

@@ -14,9 +14,14 @@
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
         ├── DatabaseNotReady      the CHRONOS database has not the tables of this version
+        ├── ServiceBusy           it may, when it is asked again
         ├── TargetUnreachable     a target gives no answer now; asking again may help
         ├── TargetRefused         a target answers that it will not run this job
-        └── TargetUnsupported     a target has no such ability (hold, suspend …)
+        ├── TargetUnsupported     a target has no such ability (hold, suspend …)
+        ├── DataMissing           a storage has no such file
+        ├── TransferFailed        a storage did not deliver or take a file; asking again may help
+        ├── TransferRefused       a storage will not deliver or take a file, now or later
+        └── TransferStopped       a transfer was ended because its task is ending
 
 *Invalid*, *unsupported* and *failed* are never mixed: they need different people.
 """
@@ -129,6 +134,10 @@ class DatabaseNotReady(ServiceFailed):
     """Raised when the CHRONOS database lacks migrations, or has those of a newer version."""
 
 
+class ServiceBusy(ServiceFailed):
+    """Raised when another system is there, but could not do its part in time; asking again may help."""
+
+
 class TargetUnreachable(ServiceFailed):
     """Raised when an execution target does not answer, or says that it cannot now."""
 
@@ -139,3 +148,27 @@ class TargetRefused(ServiceFailed):
 
 class TargetUnsupported(ServiceFailed):
     """Raised when an execution target is asked for something that it has no way to do."""
+
+
+class DataMissing(ServiceFailed):
+    """Raised when a storage says that it has no such file or folder."""
+
+
+class TransferFailed(ServiceFailed):
+    """Raised when a file could not be moved, arrived damaged, or its storage did not answer.
+
+    Attributes:
+        pause: Seconds after which the storage wants to be asked again; None where it does not say.
+    """
+
+    def __init__(self, message: str, *, pause: float | None = None) -> None:
+        super().__init__(message)
+        self.pause = pause
+
+
+class TransferRefused(ServiceFailed):
+    """Raised when rights, credentials, or an ability (listing, a transport's library) are not there."""
+
+
+class TransferStopped(ServiceFailed):
+    """Raised in transfers that end because their task is ending, or another file has failed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chronos_plugin import __version__
+from chronos_plugin.hooks.gfal2.connection import CONNECTION as GFAL2_CONNECTION
 from chronos_plugin.settings import OPTIONS
 
 
@@ -26,6 +27,7 @@ def get_provider_info() -> dict[str, Any]:
         "description": "CWL workflows on Airflow, for satellite production centres.",
         "versions": [__version__],
         "cli": ["chronos_plugin.cli.definition.get_commands"],
+        "connection-types": [GFAL2_CONNECTION],
         "config": {
             "chronos": {
                 "description": "Settings of CHRONOS: where runs keep their files and how steps are executed.",

@@ -6,10 +6,11 @@ Airflow reads descriptions, types and defaults from :data:`OPTIONS` through the 
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +33,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "output_root": {
         "description": (
-            "Folder of the published workflow outputs, one sub-folder a run. "
+            "Folder of the published workflow outputs, one sub-folder a run; or a URI of a storage "
+            "(s3, gs, davs, root …) that they are sent to. "
             "Default: ``{AIRFLOW_HOME}/chronos/outputs``."
         ),
         "type": "string",
@@ -63,6 +65,55 @@ OPTIONS: dict[str, dict[str, Any]] = {
         ),
         "type": "string",
         "default": "",
+    },
+    "input_uris": {
+        "description": (
+            "Space-separated URI prefixes that input files may come from, beside those of the shared file "
+            "system; empty: any URI of a known scheme."
+        ),
+        "type": "string",
+        "default": "",
+    },
+    "data_connections": {
+        "description": (
+            "Space-separated PREFIX=CONNECTION pairs: the Airflow connection that holds the credentials "
+            "for URIs below a prefix; the longest prefix counts."
+        ),
+        "type": "string",
+        "default": "",
+    },
+    "data_cache": {
+        "description": (
+            "Folder of fetched files, shared by the site's workers; on the file system of work_root files "
+            "are linked, not copied. Default: ``{AIRFLOW_HOME}/chronos/data``."
+        ),
+        "type": "string",
+        "default": "{AIRFLOW_HOME}/chronos/data",
+    },
+    "data_cache_size": {
+        "description": "MiB of fetched files that are kept for later runs; 0: no bound.",
+        "type": "integer",
+        "default": "102400",
+    },
+    "data_parallel": {
+        "description": "Transfers at a time of one task.",
+        "type": "integer",
+        "default": "4",
+    },
+    "data_retries": {
+        "description": "Repetitions of a transfer that does not get on, with growing pauses.",
+        "type": "integer",
+        "default": "4",
+    },
+    "data_timeout": {
+        "description": "Seconds without an answer or progress after which a storage counts as gone.",
+        "type": "float",
+        "default": "60",
+    },
+    "gfal2_python": {
+        "description": "Python interpreter that has gfal2's binding; for root, dav(s), srm and gsiftp URIs.",
+        "type": "string",
+        "default": "/usr/bin/python3",
     },
     "container_engine": {
         "description": (
@@ -228,6 +279,8 @@ class Settings:
     """The settings of one process; field meanings are the descriptions in :data:`OPTIONS`.
 
     ``home`` is Airflow's home folder.
+    ``output_uri`` is the URI of a storage that was given as ``output_root``, else empty; ``output_root`` is
+    then the default folder.
     """
 
     work_root: Path
@@ -236,6 +289,15 @@ class Settings:
     deploy_bundle: str = "dags-folder"
     deploy_folder: str = "deployed"
     input_roots: tuple[Path, ...] = ()
+    output_uri: str = ""
+    input_uris: tuple[str, ...] = ()
+    data_connections: Mapping[str, str] = field(default_factory=dict)
+    data_cache: Path | None = None
+    data_cache_size: int = 102400
+    data_parallel: int = 4
+    data_retries: int = 4
+    data_timeout: float = 60.0
+    gfal2_python: str = "/usr/bin/python3"
     container_engine: str = "docker"
     expression_timeout: float = 20.0
     expression_memory: int = 256
@@ -289,6 +351,7 @@ def standalone() -> Settings:
     )
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     values["cache_root"] = os.environ.get("CHRONOS_CACHE_ROOT", f"{cache}/chronos/compiled")
+    values["data_cache"] = os.environ.get("CHRONOS_DATA_CACHE", f"{cache}/chronos/data")
     return from_mapping(values, home=Path(tempfile.gettempdir()))
 
 
@@ -302,28 +365,45 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
     def folder(text: str) -> Path:
         return Path(text.replace("{AIRFLOW_HOME}", str(home))).expanduser().absolute()
 
+    def named(name: str) -> Path:
+        if not values[name].strip():
+            raise SettingInvalid(f"[chronos] {name} is empty: write a path")
+        return folder(values[name])
+
+    output = values["output_root"].strip().removeprefix("file://")
+    output_uri = output if "://" in output else ""
+
     return Settings(
-        work_root=folder(values["work_root"]),
-        output_root=folder(values["output_root"]),
-        cache_root=folder(values["cache_root"]),
+        work_root=named("work_root"),
+        output_root=folder(OPTIONS["output_root"]["default"]) if output_uri else named("output_root"),
+        output_uri=output_uri,
+        cache_root=named("cache_root"),
         deploy_bundle=values["deploy_bundle"],
-        deploy_folder=values["deploy_folder"],
+        deploy_folder=_name("deploy_folder", values),
         input_roots=tuple(folder(part) for part in values["input_roots"].split(":") if part.strip()),
+        input_uris=tuple(values["input_uris"].split()),
+        data_connections=_pairs("data_connections", values),
+        data_cache=folder(values["data_cache"]),
+        data_cache_size=_number("data_cache_size", values, int),
+        data_parallel=max(1, _number("data_parallel", values, int)),
+        data_retries=_number("data_retries", values, int),
+        data_timeout=_number("data_timeout", values, float),
+        gfal2_python=values["gfal2_python"],
         container_engine=_word("container_engine", values, CONTAINER_ENGINES),
-        expression_timeout=_number("expression_timeout", values, float),
-        expression_memory=_number("expression_memory", values, int),
+        expression_timeout=_number("expression_timeout", values, float, least=0.001),
+        expression_memory=_number("expression_memory", values, int, least=1),
         xcom_max_bytes=_number("xcom_max_bytes", values, int),
-        max_document_bytes=_number("max_document_bytes", values, int),
-        max_scatter_tasks=max(1, _number("max_scatter_tasks", values, int)),
+        max_document_bytes=_number("max_document_bytes", values, int, least=1),
+        max_scatter_tasks=_number("max_scatter_tasks", values, int, least=1),
         pool_slot_cores=_number("pool_slot_cores", values, float),
-        targets_file=folder(values["targets_file"]),
+        targets_file=named("targets_file"),
         lost_retries=_number("lost_retries", values, int),
         retry_delay=_number("retry_delay", values, float),
         retries=_number("retries", values, int),
         keep_work=_word("keep_work", values, ("all", "failed")),
-        keep_work_days=_natural("keep_work_days", values),
-        keep_state_days=_natural("keep_state_days", values),
-        keep_outputs_days=_natural("keep_outputs_days", values),
+        keep_work_days=_number("keep_work_days", values, int),
+        keep_state_days=_number("keep_state_days", values, int),
+        keep_outputs_days=_number("keep_outputs_days", values, int),
         preload=_word("preload", values, PRELOAD_MODES),
         enable_dev=_word("enable_dev", values, ("true", "false")) == "true",
         database=values["database"].strip().replace("{AIRFLOW_HOME}", str(home)),
@@ -342,15 +422,30 @@ def _word(name: str, values: Mapping[str, str], allowed: tuple[str, ...]) -> str
     return value
 
 
-def _number(name: str, values: Mapping[str, str], kind: Callable[[str], _N]) -> _N:
+def _pairs(name: str, values: Mapping[str, str]) -> dict[str, str]:
+    result = {}
+    for pair in values[name].split():
+        # A URI may hold equals signs, a connection's id does not.
+        key, equals, value = pair.rpartition("=")
+        if not equals or "://" not in key or not value:
+            raise SettingInvalid(f"[chronos] {name}: {pair!r} is no PREFIX=CONNECTION, such as s3://data=aws")
+        result[key] = value
+    return result
+
+
+def _name(name: str, values: Mapping[str, str]) -> str:
+    value = values[name]
+    if not value or value.startswith(".") or "/" in value or "\\" in value:
+        raise SettingInvalid(f"[chronos] {name} = {value!r}: write the name of a folder, without `/`")
+    return value
+
+
+def _number(name: str, values: Mapping[str, str], kind: Callable[[str], _N], *, least: float = 0) -> _N:
+    what = "a whole number" if kind is int else "a number"
     try:
-        return kind(values[name])
+        number = kind(values[name])
     except ValueError as error:
-        raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write a number") from error
-
-
-def _natural(name: str, values: Mapping[str, str]) -> int:
-    number = _number(name, values, int)
-    if number < 0:
-        raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write 0 or more")
+        raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write {what}") from error
+    if not least <= number < math.inf:
+        raise SettingInvalid(f"[chronos] {name} = {values[name]!r}: write {what} of at least {least:g}")
     return number

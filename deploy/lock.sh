@@ -10,8 +10,8 @@ common=(--quiet --universal --python-version 3.11 --generate-hashes --no-emit-in
 "$uv" pip compile "${common[@]}" requirements/uv.in -o requirements/uv.txt
 # setuptools builds the project itself, without a download at that moment.
 "$uv" pip compile "${common[@]}" pyproject.toml requirements/build.in --extra demo -o requirements/base.txt "$@"
-"$uv" pip compile "${common[@]}" pyproject.toml requirements/build.in --extra demo --extra dev \
-    -c requirements/base.txt -o requirements/dev.txt "$@"
+"$uv" pip compile "${common[@]}" pyproject.toml requirements/build.in --extra demo --extra dev --extra celery \
+    --extra git -c requirements/base.txt -o requirements/dev.txt "$@"
 if grep -nE 'https?://' requirements/*.txt; then
     echo "a lock file names an address" >&2
     exit 1

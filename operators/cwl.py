@@ -14,7 +14,14 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from chronos_plugin import settings
-from chronos_plugin.errors import ChronosError, CwlError, InputInvalid, StepFailed
+from chronos_plugin.errors import (
+    ChronosError,
+    CwlError,
+    InputInvalid,
+    ServiceFailed,
+    SettingInvalid,
+    StepFailed,
+)
 from chronos_plugin.execution.store import RunStore, run_folder, write_json
 
 if TYPE_CHECKING:
@@ -51,6 +58,7 @@ class CwlOperator(BaseOperator):
     def open_run(self, context: Context) -> Run:
         """Return access to the run that the task instance is of."""
         from chronos_plugin.execution.run import Options, Run
+        from chronos_plugin.hooks.data import site_data_options
 
         _relay_messages()
         configured = settings.load()
@@ -64,6 +72,7 @@ class CwlOperator(BaseOperator):
             log_fd=TOOL_LOG_FD,
             # Outputs of earlier runs are inputs of later ones.
             input_roots=(*configured.input_roots, configured.output_root) if configured.input_roots else (),
+            data=site_data_options(configured),
         )
         return Run(self.document, RunStore(folder), options)
 
@@ -88,6 +97,10 @@ class CwlInputsOperator(CwlOperator):
             workflow_refused(run, context, error)
             # No retry mends a wrong input.
             raise AirflowFailException(str(error)) from error
+        except (ServiceFailed, SettingInvalid) as error:
+            # A storage that does not answer may do so at the next try.
+            record_error(run, self.task_id, error)
+            raise
         self.log.info("run folder: %s", run.store.root)
         workflow_began(run, context, completed)
         return small(completed, run.store.root / "inputs.json")
@@ -123,15 +136,16 @@ class CwlOutputsOperator(CwlOperator):
 
     def execute(self, context: Context) -> Any:
         """Publish; return the output object, or a reference where it is large."""
+        from chronos_plugin.execution.stage_out import output_place
         from chronos_plugin.execution.tasks import close_run
         from chronos_plugin.operators.records import workflow_ended
 
         run = self.open_run(context)
         configured = settings.load()
         instance = context["ti"]
-        folder = run_folder(configured.output_root, instance.dag_id, instance.run_id)
-        outputs = close_run(run, folder)
-        self.log.info("outputs: %s", folder)
+        place = output_place(configured.output_root, configured.output_uri, instance.dag_id, instance.run_id)
+        outputs = close_run(run, place)
+        self.log.info("outputs: %s", place)
         workflow_ended(run, context, outputs)
         if configured.keep_work != "all":
             shutil.rmtree(run.store.root / "work", ignore_errors=True)

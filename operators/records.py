@@ -15,6 +15,7 @@ from uuid import UUID
 
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
+from chronos_plugin import settings
 from chronos_plugin.lineage.facets import WORK_DIRECTORY, replace_in
 from chronos_plugin.lineage.files import files_in, published
 from chronos_plugin.lineage.model import Job, JobKind, Run, RunState, Usage
@@ -113,7 +114,7 @@ def _workflow(
         error=error,
     )
     collected = run.scope_outputs(()) if outputs is not None else {}
-    record(Record(made, tuple(files_in(inputs or {})), tuple(published(collected, outputs or {}))))
+    _hand_over(Record(made, tuple(files_in(inputs or {})), tuple(published(collected, outputs or {}))))
 
 
 # -- executions ------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ def _executions(operator: Any, context: Context, problem: BaseException | None) 
         # The first of a batch has the id of the task instance, so that its absence shows.
         made = _execution(run, key, number > 0, operator.task_id, context, problem)
         if made is not None:
-            record(made)
+            _hand_over(made)
 
 
 def _execution(
@@ -255,6 +256,10 @@ def _moment(seconds: Any, otherwise: datetime.datetime | None) -> datetime.datet
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
+
+
+def _hand_over(made: Record) -> None:
+    record(made, settings.load().spool_root)
 
 
 def _quietly(tell: Callable[..., None], *arguments: Any, **more: Any) -> None:

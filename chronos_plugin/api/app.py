@@ -12,13 +12,27 @@ from fastapi.responses import JSONResponse
 from chronos_plugin import __version__
 from chronos_plugin.api import runs, workflows
 from chronos_plugin.api.authz import logged_in
-from chronos_plugin.errors import ChronosError, CwlError, CwlUnsupported, InputInvalid, ServiceFailed
+from chronos_plugin.errors import (
+    ChronosError,
+    CwlError,
+    CwlUnsupported,
+    InputInvalid,
+    ServiceBusy,
+    ServiceFailed,
+)
 from chronos_plugin.rendering import preload
 
 PREFIX = "/api/v1"
 _PRELOAD_AFTER = 0.5
 """Seconds after the start: Airflow's server is ready by then, and answers the first health checks."""
-_STATUS = ((CwlUnsupported, 422), (CwlError, 422), (InputInvalid, 422), (ServiceFailed, 502))
+_STATUS = (
+    (CwlUnsupported, 422),
+    (CwlError, 422),
+    (InputInvalid, 422),
+    (ServiceBusy, 503),
+    (ServiceFailed, 502),
+)
+_RETRY_AFTER = "5"
 
 
 def create_app() -> FastAPI:
@@ -77,4 +91,5 @@ def _problem(_: Request, error: Exception) -> JSONResponse:
             line=location.line if location else None,
             column=location.column if location else None,
         )
-    return JSONResponse(body, status_code=status, media_type="application/problem+json")
+    headers = {"Retry-After": _RETRY_AFTER} if status == 503 else None
+    return JSONResponse(body, status_code=status, headers=headers, media_type="application/problem+json")

@@ -63,7 +63,5 @@ def deploy(
 @router.delete("/workflows/{name}", dependencies=[Depends(may_deploy)], status_code=204)
 def withdraw(name: str) -> None:
     """Take a deployed document out of the bundle; its runs and outputs stay."""
-    configured = settings.load()
-    if not deployment.withdraw(name, configured):
+    if not deployment.withdraw(name, settings.load()):
         raise HTTPException(404, f"no deployed workflow is named {name}")
-    deployment.forget(name, configured)

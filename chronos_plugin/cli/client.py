@@ -194,7 +194,7 @@ class Client:
                     renewed = True
                     self.log_in()
                     continue
-                if answer.status_code not in _PASSING or time.monotonic() > deadline or _problem(answer):
+                if answer.status_code not in _PASSING or time.monotonic() > deadline or _final(answer):
                     return answer
             time.sleep(pause)
             pause = min(pause * 2, 10.0)
@@ -237,9 +237,10 @@ def _value(method: str, path: str, answer: Any) -> Any:
         raise ServiceFailed(f"{answer.url} answers with something else than JSON: is it CHRONOS?") from error
 
 
-def _problem(answer: Any) -> bool:
-    """Tell whether an answer is an error that CHRONOS itself described."""
-    return "problem+json" in str(answer.headers.get("Content-Type", ""))
+def _final(answer: Any) -> bool:
+    """Tell whether an answer is an error that CHRONOS itself described, and asking again is no use."""
+    described = "problem+json" in str(answer.headers.get("Content-Type", ""))
+    return described and "Retry-After" not in answer.headers
 
 
 def _refusal(method: str, path: str, answer: Any) -> ChronosError:

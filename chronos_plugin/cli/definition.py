@@ -6,7 +6,7 @@ import argparse
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
-from chronos_plugin.cli import store
+from chronos_plugin.cli import data, store
 
 _FILE = Arg(("file",), metavar="FILE", help="CWL document, or document#process")
 _JSON = Arg(("--json",), help="print JSON", action="store_true")
@@ -23,7 +23,7 @@ def get_commands() -> list[CLICommand]:
         GroupCommand(
             name="chronos",
             help="CWL documents and their runs: compile, deploy, run; the history and its database",
-            subcommands=[*_document_commands(), *_run_commands(), *store.commands()],
+            subcommands=[*_document_commands(), *_run_commands(), *data.commands(), *store.commands()],
         )
     ]
 

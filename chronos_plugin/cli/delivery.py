@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from chronos_plugin.data.schemes import is_remote
+
 
 def deliver(outputs: dict[str, Any], folder: Path, *, move: bool = False) -> dict[str, Any]:
     """Copy (or move) the files of a published output object into ``folder``.
 
     A file that has the name of another output gets a number; what lay in ``folder`` under the name is
-    replaced.
+    replaced. What was published to a storage stays there, under its URI.
 
     Returns:
         The output object with the new ``location`` and ``path`` of each file and directory.
@@ -38,6 +40,8 @@ class _Delivery:
         return {k: self.value(v) for k, v in value.items()}
 
     def entry(self, entry: dict[str, Any], folder: Path) -> dict[str, Any]:
+        if is_remote(entry.get("location")):
+            return entry
         source = _path(str(entry["location"]))
         target = self._free(folder / source.name, str(source))
         if str(source) != self._taken.get(target):

@@ -40,13 +40,15 @@ def descendants(arguments: Namespace) -> None:
 @plainly
 def import_events(arguments: Namespace) -> int:
     """Hand OpenLineage events over to the recorder."""
+    from chronos_plugin import settings
     from chronos_plugin.lineage.openlineage import record_of_event
     from chronos_plugin.lineage.recording import record
 
+    spool = settings.load().spool_root
     told = {"recorded": 0, "without a run": 0, "failed": 0}
     for event in _events(arguments.file):
         made = record_of_event(event)
-        told["without a run" if made is None else "recorded" if record(made) else "failed"] += 1
+        told["without a run" if made is None else "recorded" if record(made, spool) else "failed"] += 1
     if arguments.json:
         print(json.dumps(told))
     else:

@@ -59,6 +59,7 @@ def run_here(options: argparse.Namespace, job_arguments: list[str]) -> dict[str,
     from chronos_plugin.execution.local import LocalRun
     from chronos_plugin.execution.run import Options, Run
     from chronos_plugin.execution.store import RunStore
+    from chronos_plugin.hooks.data import data_options
 
     configured = settings.standalone()
     library.prepare()
@@ -87,6 +88,7 @@ def run_here(options: argparse.Namespace, job_arguments: list[str]) -> dict[str,
             expression_memory=configured.expression_memory,
             max_scatter_tasks=configured.max_scatter_tasks,
             log_fd=2,
+            data=data_options(configured),
         ),
     )
     placing = _placing(options, document.graph.name or Path(path).stem)
@@ -145,6 +147,9 @@ def _set_up_logging(options: argparse.Namespace) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s") if options.debug else _OneLine())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    if not options.quiet:
+        # What is fetched, and how fast, takes long enough to be told.
+        logging.getLogger("chronos.data").setLevel(logging.INFO)
 
 
 class _OneLine(logging.Formatter):

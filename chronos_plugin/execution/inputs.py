@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from chronos_plugin.compiler.naming import short_name
 from chronos_plugin.compiler.specification import Specification
+from chronos_plugin.data.schemes import is_remote
 from chronos_plugin.errors import InputInvalid
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def as_input_object(
     A value equal to the document's default as a form shows it stands for that default.
 
     Raises:
-        InputInvalid: If a file lies outside the folders that inputs may come from.
+        InputInvalid: If a file lies outside the folders that inputs may come from, or files of the shared
+            file system are not there; all of them are named.
     """
     library_defaults = {p.name: p for p in run.document.graph.inputs}
     folder = run.document.file.parent
@@ -43,8 +45,9 @@ def as_input_object(
         result[name] = _converted(value, parameter["type"], folder)
     _normalise(result, specification, folder)
     _check_roots(result, run)
-    for name, value in result.items():
-        _check_existence(name, value)
+    missing = [line for name, value in result.items() for line in _missing(name, value)]
+    if missing:
+        raise InputInvalid("\n".join(dict.fromkeys(missing)))
     return result
 
 
@@ -141,18 +144,34 @@ def _check_roots(value: Any, run: Run) -> None:
     visit_class(value, _FILES, check)
 
 
-def _check_existence(name: str, value: Any) -> None:
-    """Refuse files that are not there, before anything runs."""
+def _missing(name: str, value: Any) -> Iterator[str]:
+    """Yield what is wrong with each file that nothing can read, before anything runs."""
     if isinstance(value, list):
         for inner in value:
-            _check_existence(name, inner)
+            yield from _missing(name, inner)
     elif isinstance(value, dict):
         location = str(value.get("location") or "")
-        path = unquote(urlsplit(location).path)
-        if value.get("class") in _FILES and location.startswith("file:") and not os.path.exists(path):
-            raise InputInvalid(f"input '{name}': {path} is not there (as the workers see it)")
+        if value.get("class") in _FILES and location:
+            problem = _problem(location)
+            if problem:
+                yield f"input '{name}': {problem}"
         for inner in value.values():
-            _check_existence(name, inner)
+            yield from _missing(name, inner)
+
+
+def _problem(location: str) -> str | None:
+    if location.startswith("file:"):
+        path = unquote(urlsplit(location).path)
+        return None if os.path.exists(path) else f"{path} is not there (as the workers see it)"
+    if location.startswith("_:") or is_remote(location):
+        return None
+    from chronos_plugin.data.location import parse
+
+    try:
+        parse(location)
+    except InputInvalid as error:
+        return str(error)
+    return None
 
 
 def _file_kind(cwl_type: Any) -> str | None:

@@ -91,8 +91,11 @@ def reshape(values: list[Any], lengths: Sequence[int]) -> list[Any]:
     return [reshape(values[i * size : (i + 1) * size], lengths[1:]) for i in range(lengths[0])]
 
 
-def evaluate(step: Step, linked: Mapping[str, Any]) -> dict[str, Any] | None:
+def evaluate(step: Step, linked: Mapping[str, Any], access: Any = None) -> dict[str, Any] | None:
     """Apply ``loadContents``, ``valueFrom`` and ``when``.
+
+    Args:
+        access: Makes the CWL library's file access for a base folder; None: files of this machine.
 
     Returns:
         The input object of the step's process, by short names; None if the step is skipped.
@@ -103,16 +106,20 @@ def evaluate(step: Step, linked: Mapping[str, Any]) -> dict[str, Any] | None:
     from cwl_utils.errors import JavascriptException
     from cwltool.errors import WorkflowException
 
+    if access is None:
+        from cwltool.stdfsaccess import StdFsAccess
+
+        access = StdFsAccess
     try:
-        inputs = _with_contents(step, linked)
-        inputs = _with_value_from(step, inputs)
+        inputs = _with_contents(step, linked, access(""))
+        inputs = _with_value_from(step, inputs, access(""))
         if step.when is not None:
             verdict = _expression(step.when, _short(inputs), step, None)
             if not isinstance(verdict, bool):
                 raise StepFailed(f"'when' must give true or false, but gave {verdict!r:.80}")
             if not verdict:
                 return None
-    except (WorkflowException, JavascriptException) as error:
+    except (WorkflowException, JavascriptException, OSError) as error:
         raise StepFailed(str(error)) from error
     connected = {p["id"] for p in step.inputs if not p.get("not_connected")}
     return {short_name(k): v for k, v in inputs.items() if k in connected}
@@ -123,12 +130,10 @@ def ports(step: Step) -> list[str]:
     return [short_name(p["id"]) for p in step.outputs]
 
 
-def _with_contents(step: Step, linked: Mapping[str, Any]) -> dict[str, Any]:
+def _with_contents(step: Step, linked: Mapping[str, Any], access: Any) -> dict[str, Any]:
     from cwltool.builder import content_limit_respected_read
-    from cwltool.stdfsaccess import StdFsAccess
 
     inputs = dict(linked)
-    access = StdFsAccess("")
     for uri in (p["id"] for p in step.inputs if p.get("loadContents")):
         value = copy.deepcopy(inputs.get(uri))
         for file in _listed(value):
@@ -139,20 +144,19 @@ def _with_contents(step: Step, linked: Mapping[str, Any]) -> dict[str, Any]:
     return inputs
 
 
-def _with_value_from(step: Step, inputs: dict[str, Any]) -> dict[str, Any]:
+def _with_value_from(step: Step, inputs: dict[str, Any], access: Any) -> dict[str, Any]:
     expressions = {p["id"]: p["valueFrom"] for p in step.inputs if "valueFrom" in p}
     if not expressions:
         return inputs
     from functools import partial
 
-    from cwltool.stdfsaccess import StdFsAccess
     from cwltool.utils import adjustDirObjs, get_listing
 
     # All expressions see the values from before any of them was applied.
     before, result = _short(inputs), dict(inputs)
     for uri, expression in expressions.items():
         value = copy.deepcopy(inputs.get(uri))
-        adjustDirObjs(value, partial(get_listing, StdFsAccess(""), recursive=True))
+        adjustDirObjs(value, partial(get_listing, access, recursive=True))
         result[uri] = _expression(expression, before, step, value)
     return result
 

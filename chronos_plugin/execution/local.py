@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chronos_plugin.compiler.graph import Task, TaskKind
 from chronos_plugin.errors import ChronosError
@@ -19,6 +19,9 @@ from chronos_plugin.execution.run import Run
 from chronos_plugin.execution.store import Key
 from chronos_plugin.execution.targets.folder import JobFolder
 from chronos_plugin.execution.targets.watchers import ThreadedWatchers
+
+if TYPE_CHECKING:
+    from chronos_plugin.data.location import Location
 
 log = logging.getLogger("chronos.run")
 Progress = Callable[[Task, str, int, int], None]
@@ -46,13 +49,13 @@ class LocalRun:
     _jobs: list[JobFolder] = field(default_factory=list)
     _targets: ThreadedWatchers | None = None
 
-    def execute(self, given: Mapping[str, Any], requirements: Any, output_folder: Path) -> dict[str, Any]:
+    def execute(self, given: Mapping[str, Any], requirements: Any, place: Path | Location) -> dict[str, Any]:
         """Run to the end and return the published output object.
 
         Raises:
             ChronosError: The first error of a task; tasks that had begun are ended first.
         """
-        self._given, self._requirements, self._output = given, requirements, output_folder
+        self._given, self._requirements, self._output = given, requirements, place
         waiting = {task.id: task for task in self.run.document.graph.tasks}
         finished: set[str] = set()
         pending: dict[Future[None], tuple[str, int]] = {}

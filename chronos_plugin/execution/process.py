@@ -68,6 +68,7 @@ class ToolProcesses:
         timelimit: float | None = None,
     ) -> int:
         """Run a command to its end and return its exit code (negative: ended by that signal)."""
+        commands = _as_this_user(commands, self.engine)
         self.command = list(commands)
         if self.on_start is not None:
             own = {k: v for k, v in env.items() if os.environ.get(k) != v}
@@ -140,6 +141,13 @@ class ToolProcesses:
                 subprocess.run(
                     [self.engine, "kill", container], capture_output=True, timeout=GRACE * 3, check=False
                 )
+
+
+def _as_this_user(commands: list[str], engine: str) -> list[str]:
+    """Return a command without what Podman refuses to root: keeping the user's id, which is kept anyway."""
+    if engine != "podman" or os.geteuid() != 0 or commands[:1] != ["podman"]:
+        return commands
+    return [word for word in commands if word != "--userns=keep-id"]
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -7,6 +7,7 @@ import copy
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from urllib.parse import quote, unquote, urlsplit
 from chronos_plugin.errors import RunFailed
 
 
-def publish(outputs: dict[str, Any], folder: Path, owned: Path) -> dict[str, Any]:
+def publish(
+    outputs: dict[str, Any], folder: Path, owned: Path, *, foreign: Sequence[Path] = ()
+) -> dict[str, Any]:
     """Put the files of an output object into ``folder``, replacing what is there.
 
     Files of the run itself are hard-linked where the file system allows it, so that large products are
@@ -25,6 +28,7 @@ def publish(outputs: dict[str, Any], folder: Path, owned: Path) -> dict[str, Any
         outputs: Output object whose files have ``file:`` locations, or are literals.
         folder: Appears complete, in one rename.
         owned: Folder of the run; what lies outside belongs to somebody else.
+        foreign: Folders inside ``owned`` whose files belong to somebody else all the same.
 
     Returns:
         The output object with the new locations, sizes and SHA-1 checksums.
@@ -36,12 +40,12 @@ def publish(outputs: dict[str, Any], folder: Path, owned: Path) -> dict[str, Any
     from schema_salad.exceptions import ValidationException
 
     try:
-        return _publish(outputs, folder, owned)
+        return _publish(outputs, folder, owned, foreign)
     except (OSError, ValidationException, WorkflowException) as error:
         raise RunFailed(f"the outputs cannot be published to {folder}: {error}") from error
 
 
-def _publish(outputs: dict[str, Any], folder: Path, owned: Path) -> dict[str, Any]:
+def _publish(outputs: dict[str, Any], folder: Path, owned: Path, foreign: Sequence[Path]) -> dict[str, Any]:
     from cwltool.pathmapper import PathMapper
     from cwltool.process import compute_checksums, stage_files
     from cwltool.stdfsaccess import StdFsAccess
@@ -59,7 +63,8 @@ def _publish(outputs: dict[str, Any], folder: Path, owned: Path) -> dict[str, An
     try:
         mapper = PathMapper(found, "", str(staging), separateDirs=False)
         own = os.path.realpath(owned) + os.sep
-        stage_files(mapper, stage_func=partial(_place, own), symlink=False, fix_conflicts=True)
+        others = tuple(os.path.realpath(path) + os.sep for path in foreign)
+        stage_files(mapper, stage_func=partial(_place, own, others), symlink=False, fix_conflicts=True)
 
         def moved(entry: dict[str, Any]) -> None:
             target = mapper.mapper(entry["location"])[1]
@@ -97,17 +102,17 @@ def _resolve(entry: dict[str, Any]) -> None:
         entry["location"] = _uri(os.path.realpath(unquote(urlsplit(location).path)))
 
 
-def _place(own: str, source: str, target: str) -> None:
-    put = partial(_link, own)
+def _place(own: str, others: tuple[str, ...], source: str, target: str) -> None:
+    put = partial(_link, own, others)
     if os.path.isdir(source):
         shutil.copytree(source, target, copy_function=put, dirs_exist_ok=True)
     else:
         put(source, target)
 
 
-def _link(own: str, source: str, target: str) -> None:
+def _link(own: str, others: tuple[str, ...], source: str, target: str) -> None:
     real = os.path.realpath(source)
-    if real.startswith(own):
+    if real.startswith(own) and not real.startswith(others):
         with contextlib.suppress(OSError):
             os.link(real, target)
             return

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chronos_plugin.compiler.compile import CompiledDocument
 from chronos_plugin.compiler.graph import Task, TaskKind
@@ -20,7 +20,11 @@ from chronos_plugin.compiler.specification import Path, Scope, Source, Specifica
 from chronos_plugin.cwl import expressions
 from chronos_plugin.errors import RunFailed
 from chronos_plugin.execution import links
+from chronos_plugin.execution.remote import names_remote
 from chronos_plugin.execution.store import GATHERED, PLAN, RESULT, Key, RunStore, read_json, strip
+
+if TYPE_CHECKING:
+    from chronos_plugin.data.access import DataOptions
 
 SUCCESS = "success"
 SKIPPED = "skipped"
@@ -36,6 +40,7 @@ class Options:
         max_scatter_tasks: Mapped task instances of one scatter.
         log_fd: Where the tools' uncaptured output goes.
         debug: Log the CWL library's debug messages.
+        data: How files in other places are reached; None: without a site's cache and connections.
     """
 
     container_engine: str = "docker"
@@ -45,6 +50,7 @@ class Options:
     log_fd: int | None = None
     debug: bool = False
     input_roots: tuple[Any, ...] = ()
+    data: DataOptions | None = None
 
 
 @dataclass
@@ -151,7 +157,7 @@ class Run:
         if known is not None and known["stamp"] == stamp:
             return known["inputs"]  # type: ignore[no-any-return]
         if index is None:
-            element = links.evaluate(self.step(path), linked)
+            element = self._evaluated(self.step(path), linked)
         inputs = None if element is None else self._enter(path, element)
         self.store.write(key, "scope.json", {"stamp": stamp, "inputs": inputs})
         return inputs
@@ -190,10 +196,21 @@ class Run:
         step = self.step(path)
         linked = self._linked(parent, path)
         if not step.scatter:
-            yield links.evaluate(step, linked)
+            yield self._evaluated(step, linked)
             return
         for element in links.scattered(step, linked):
-            yield links.evaluate(step, element)
+            yield self._evaluated(step, element)
+
+    def _evaluated(self, step: Step, linked: dict[str, Any]) -> dict[str, Any] | None:
+        # Only these look into files; long lists of files need not be gone through for others.
+        looks = any(p.get("loadContents") or "valueFrom" in p for p in step.inputs)
+        if not looks or not names_remote(linked):
+            return links.evaluate(step, linked)
+        from chronos_plugin.data.access import DataAccess
+        from chronos_plugin.execution.remote_files import file_access
+
+        with DataAccess(self.options.data) as data:
+            return links.evaluate(step, linked, file_access(data))
 
     def lay_out(self, parent: Key, path: Path) -> dict[str, Any]:
         """Evaluate a scattered step in one workflow instance and keep its elements; return the plan."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from chronos_plugin.compiler.graph import Task
@@ -25,7 +25,7 @@ from chronos_plugin.execution.bindings.decision import Placement
 from chronos_plugin.execution.bindings.document import WORKER, TargetSetting
 from chronos_plugin.execution.inputs import as_input_object, normal_requirements
 from chronos_plugin.execution.process import ToolProcesses
-from chronos_plugin.execution.publish import publish
+from chronos_plugin.execution.remote import check_remote, publish_outputs, remote_again, stage_in
 from chronos_plugin.execution.run import SKIPPED, SUCCESS, Run, batches
 from chronos_plugin.execution.store import RESULT, Key, strip, write_json
 from chronos_plugin.execution.targets.base import LOG_FILE, Job, JobState, JobStatus, Usage
@@ -41,6 +41,9 @@ from chronos_plugin.execution.tool import (
     step_of,
 )
 
+if TYPE_CHECKING:
+    from chronos_plugin.data.location import Location
+
 log = logging.getLogger("chronos.run")
 
 
@@ -55,7 +58,8 @@ def open_run(run: Run, given: Mapping[str, Any], requirements: Any) -> dict[str,
         The completed input object.
 
     Raises:
-        InputInvalid: If it does not fit the process.
+        InputInvalid: If it does not fit the process, or files are not there; all of them are named.
+        TransferFailed: If a storage does not say whether they are.
     """
     scope = run.scope(())
     if scope is None:
@@ -69,7 +73,9 @@ def open_run(run: Run, given: Mapping[str, Any], requirements: Any) -> dict[str,
     write_json(run.store.root / "run.json", record)
     specification = run.specification(())
     inputs = as_input_object(given, scope.shell["inputs"], specification, run)
+    check_remote(run, inputs)
     completed = complete_inputs(run, specification, scope, inputs, toplevel=True)
+    check_remote(run, {name: value for name, value in completed.items() if name not in inputs})
     write_json(run.store.root / "inputs.json", completed)
     return completed
 
@@ -112,7 +118,8 @@ def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
     context.begin(run.store, key, work, target=WORKER, node=os.uname().nodename, image=image)
     processes.on_start = partial(context.update, run.store, key, work)
     try:
-        execution = execute(run, specification, inputs, work, processes)
+        staged = stage_in(run, inputs, lambda: processes.cancelled)
+        execution = execute(run, specification, staged, work, processes)
     except StepFailed as error:
         _ended(run, key, work, error, usage=asdict(processes.usage))
         raise
@@ -144,6 +151,7 @@ def prepare_step(
     )
     context.begin(run.store, key, work, target=setting.name, why=placement.why)
     try:
+        inputs = stage_in(run, inputs)
         prepared = detached.prepare(run, specification, inputs, work, how)
     except StepFailed as error:
         _ended(run, key, work, error)
@@ -251,8 +259,8 @@ def _succeeded(
     shutil.rmtree(Path(execution.work) / "tmp", ignore_errors=True)
     result = {
         "status": SUCCESS,
-        "inputs": strip(inputs),
-        "outputs": {port: execution.outputs.get(port) for port in ports},
+        "inputs": remote_again(run, strip(inputs)),
+        "outputs": remote_again(run, {port: execution.outputs.get(port) for port in ports}),
         "command": execution.command,
         "exit_code": execution.exit_code,
         "usage": execution.usage,
@@ -264,10 +272,14 @@ def _succeeded(
     return result
 
 
-def close_run(run: Run, output_folder: Path) -> dict[str, Any]:
-    """Collect the workflow's outputs, publish their files to ``output_folder``, return the output object."""
-    outputs = run.scope_outputs(())
-    published = publish(outputs, output_folder, run.store.root)
+def close_run(run: Run, place: Path | Location) -> dict[str, Any]:
+    """Collect the workflow's outputs, publish their files to ``place``, return the output object.
+
+    Raises:
+        RunFailed: If they cannot be published.
+        StepFailed: If an input that is an output too cannot be fetched.
+    """
+    published = publish_outputs(run, run.scope_outputs(()), place)
     write_json(run.store.root / "outputs.json", published)
     return published
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -18,6 +19,7 @@ from chronos_plugin.cwl import library
 from chronos_plugin.errors import CwlUnsupported, InputInvalid, StepFailed, StepFailedTemporarily
 from chronos_plugin.execution import symlinks
 from chronos_plugin.execution.process import ToolProcesses, redirect
+from chronos_plugin.execution.remote import names_remote
 from chronos_plugin.execution.store import strip
 from chronos_plugin.execution.targets.base import Resources
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from cwltool.context import LoadingContext, RuntimeContext
     from cwltool.process import Process
 
+    from chronos_plugin.data.location import Location
+    from chronos_plugin.data.transport import Status
     from chronos_plugin.execution.run import Options, Run
 
 log = logging.getLogger("chronos.step")
@@ -174,7 +178,8 @@ def evaluate_resources(run: Run, specification: Specification, inputs: Mapping[s
     runtime = _runtime_context(run.options, run.store.root, ToolProcesses(), "none")
     runtime.outdir = runtime.tmpdir = runtime.stagedir = str(run.store.root)
     try:
-        builder = process._init_job(dict(inputs), runtime)
+        with _remote_files(run, runtime):
+            builder = process._init_job(dict(inputs), runtime)
         limit = process.get_requirement("ToolTimeLimit")[0] or {}
         seconds = builder.do_eval(limit.get("timelimit"))
     except (WorkflowException, ValidationException, JavascriptException, OSError) as error:
@@ -205,10 +210,35 @@ def complete_inputs(
     runtime = _runtime_context(run.options, run.store.root, ToolProcesses(), run.options.container_engine)
     runtime.toplevel = toplevel
     try:
-        builder = shell._init_job(dict(inputs), runtime)
+        beside = _beside(run, inputs, scope.shell["inputs"]) if toplevel else None
+        with _remote_files(run, runtime, beside):
+            builder = shell._init_job(dict(inputs), runtime)
     except (WorkflowException, ValidationException, JavascriptException, OSError) as error:
         raise InputInvalid(str(error).removeprefix("Invalid job input record:\n")) from error
     return strip(builder.job)  # type: ignore[no-any-return]
+
+
+@contextlib.contextmanager
+def _remote_files(
+    run: Run, runtime: RuntimeContext, seen: Mapping[Location, Status | None] | None = None
+) -> Iterator[None]:
+    """Have the CWL library look at files in other places as at those here."""
+    from chronos_plugin.data.access import DataAccess
+    from chronos_plugin.execution.remote_files import file_access
+
+    with DataAccess(run.options.data) as data:
+        runtime.make_fs_access = file_access(data, seen)
+        yield
+
+
+def _beside(
+    run: Run, inputs: Mapping[str, Any], parameters: list[Any]
+) -> Mapping[Location, Status | None] | None:
+    if not names_remote(dict(inputs)):
+        return None
+    from chronos_plugin.execution.staging import look_beside
+
+    return look_beside(run, inputs, parameters)
 
 
 def make_process(document: Mapping[str, Any], context: LoadingContext) -> Process:

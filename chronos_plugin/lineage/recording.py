@@ -12,7 +12,7 @@ from chronos_plugin.lineage.spool import Spool
 log = logging.getLogger("chronos.lineage")
 
 
-def record(made: Record, *, spool: Path | None = None) -> bool:
+def record(made: Record, spool: Path) -> bool:
     """Hand a record to the recorder.
 
     It takes well under a millisecond and needs no database. It never raises: the work of a step must not be
@@ -20,25 +20,17 @@ def record(made: Record, *, spool: Path | None = None) -> bool:
 
     Args:
         made: A run as it is known now; whoever tells more later uses the same id.
-        spool: Folder; default: ``[chronos] spool_root``.
+        spool: Folder, ``[chronos] spool_root``.
 
     Returns:
         Whether it was handed over.
     """
     try:
-        _spool(spool).append(made)
+        _opened(spool).append(made)
     except Exception as error:  # noqa: BLE001 - as said above
         log.warning("the history will lack run %s: %s: %s", made.run.id, type(error).__name__, error)
         return False
     return True
-
-
-def _spool(folder: Path | None) -> Spool:
-    if folder is None:
-        from chronos_plugin import settings
-
-        folder = settings.load().spool_root
-    return _opened(folder)
 
 
 @cache

@@ -21,6 +21,7 @@ from typing import Any
 
 from chronos_plugin.compiler.compile import CompiledDocument
 from chronos_plugin.errors import CwlInvalid, ServiceFailed, SourceLocation
+from chronos_plugin.rendering import metadata
 from chronos_plugin.rendering.importer import compiled
 from chronos_plugin.settings import Settings
 
@@ -103,20 +104,24 @@ def deploy(
 
 
 def withdraw(name: str, settings: Settings) -> bool:
-    """Remove a deployed document; False if there is none of that name."""
+    """Remove a deployed document; False if there is none of that name.
+
+    Raises:
+        ServiceBusy: If the metadata database is locked; nothing is changed then.
+    """
     folder = bundle_folder(settings) / settings.deploy_folder / name
     if os.sep in name or name.startswith(".") or read_mark(folder) is None:
         return False
+    _forget(name, settings)
     gone = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".withdrawn-"))
     folder.rename(gone / name)
     shutil.rmtree(gone, ignore_errors=True)
     return True
 
 
-def forget(name: str, settings: Settings) -> None:
+def _forget(name: str, settings: Settings) -> None:
     """Let no new run of a withdrawn document start, before the DAG processor notices by itself."""
     from airflow.models.dag import DagModel
-    from airflow.utils.session import create_session
     from sqlalchemy import update
 
     folder = f"{settings.deploy_folder}/{name}/"
@@ -125,23 +130,28 @@ def forget(name: str, settings: Settings) -> None:
         DagModel.bundle_name == settings.deploy_bundle,
         DagModel.relative_fileloc.startswith(folder, autoescape=True),
     )
-    with create_session() as session:
-        session.execute(gone.values(is_stale=True))
+    metadata.write(lambda session: session.execute(gone.values(is_stale=True)), f"withdrawing {name}")
 
 
 def request_parsing(deployment: Deployment, settings: Settings) -> None:
-    """Ask the DAG processor to parse the document before everything else."""
+    """Ask the DAG processor to parse the document before everything else.
+
+    Raises:
+        ServiceBusy: If the metadata database is locked; the document is in place all the same.
+    """
     from airflow.models.dagbag import DagPriorityParsingRequest
-    from airflow.utils.session import create_session
     from sqlalchemy import select
 
     bundle, file = settings.deploy_bundle, deployment.relative_path
     known = select(DagPriorityParsingRequest).where(
         DagPriorityParsingRequest.bundle_name == bundle, DagPriorityParsingRequest.relative_fileloc == file
     )
-    with create_session() as session:
+
+    def change(session: Any) -> None:
         if session.scalars(known).first() is None:
             session.add(DagPriorityParsingRequest(bundle_name=bundle, relative_fileloc=file))
+
+    metadata.write(change, f"{deployment.name} is in place")
 
 
 def bundle_folder(settings: Settings) -> Path:

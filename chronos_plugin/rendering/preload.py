@@ -83,7 +83,7 @@ def _warm_task_modules() -> None:
 
 
 def celery() -> None:
-    """Prepare a Celery worker's parent process; named in ``[celery] celery_config_options``' ``imports``."""
+    """Prepare a Celery worker's parent process (see :mod:`chronos_plugin.rendering.celery`)."""
     from chronos_plugin.cwl import library
 
     library.prepare()

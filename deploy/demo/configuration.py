@@ -9,8 +9,10 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from demo.layout import Layout, read_json, write_private
 
@@ -56,6 +58,10 @@ class Secrets:
         if asdict(made) != known:
             write_private(path, json.dumps(asdict(made), indent=2) + "\n")
         return made
+
+
+Changes = Mapping[str, Mapping[str, str]]
+_NO_CHANGES: Changes = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -135,10 +141,17 @@ def options(layout: Layout, address: Address, keys: Secrets) -> dict[str, dict[s
     return settings
 
 
-def write(layout: Layout, address: Address, keys: Secrets) -> None:
-    """Write Airflow's and Flask-AppBuilder's configuration; both hold secrets, so mode 600."""
+def write(layout: Layout, address: Address, keys: Secrets, changes: Changes = _NO_CHANGES) -> None:
+    """Write Airflow's and Flask-AppBuilder's configuration; both hold secrets, so mode 600.
+
+    Args:
+        changes: Settings over the demo's own, by section.
+    """
     parser = configparser.RawConfigParser()
-    for section, values in options(layout, address, keys).items():
+    settings = options(layout, address, keys)
+    for section, changed in changes.items():
+        settings[section] = {**settings.get(section, {}), **changed}
+    for section, values in settings.items():
         # Airflow's parser interpolates.
         parser[section] = {name: value.replace("%", "%%") for name, value in values.items()}
     text = io.StringIO()

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from demo import configuration
@@ -41,7 +42,10 @@ class Installation(NamedTuple):
 
 @contextlib.contextmanager
 def started(
-    layout: Layout, lock: RunLock, pause: Callable[[float], None] = time.sleep
+    layout: Layout,
+    lock: RunLock,
+    pause: Callable[[float], None] = time.sleep,
+    changes: configuration.Changes = MappingProxyType({}),
 ) -> Iterator[Installation]:
     """Start all components, wait until they are healthy, and stop them and all they started at the end.
 
@@ -49,6 +53,7 @@ def started(
         layout: The installation's files.
         lock: Its lock, which is held.
         pause: Waits; raises when there is no point in waiting.
+        changes: Settings over the demo's own.
 
     Raises:
         DemoError: The installation did not come up; the message says what its logs say.
@@ -56,14 +61,19 @@ def started(
     with reserve(PORT) as port:
         if port != PORT:
             print(f"port {PORT} is taken; using {port}")
-        yield from _started(layout, lock, pause, Address(os.environ.get("CHRONOS_HOST") or "127.0.0.1", port))
+        address = Address(os.environ.get("CHRONOS_HOST") or "127.0.0.1", port)
+        yield from _started(layout, lock, pause, address, changes)
 
 
 def _started(
-    layout: Layout, lock: RunLock, pause: Callable[[float], None], address: Address
+    layout: Layout,
+    lock: RunLock,
+    pause: Callable[[float], None],
+    address: Address,
+    changes: configuration.Changes,
 ) -> Iterator[Installation]:
     keys = Secrets.load(layout.secrets)
-    configuration.write(layout, address, keys)
+    configuration.write(layout, address, keys, changes)
     environment = configuration.environment(layout, dict(os.environ))
     prepare_database(layout, keys, environment, pause)
     processes = ProcessGroup(

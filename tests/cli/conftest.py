@@ -68,6 +68,8 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
             self.send_response(status)
             self.send_header("Content-Type", kind[0] if kind else "application/json")
             self.send_header("Content-Length", str(len(data)))
+            if status == 503:
+                self.send_header("Retry-After", "1")
             self.end_headers()
             self.wfile.write(data)
 

@@ -53,3 +53,9 @@ def test_files_directories_and_clashes(tmp_path: Path) -> None:
     assert [p.read_text() for p in paths] == ["one", "two", "one"]
     assert Path(result["folder"]["listing"][0]["path"]).read_text() == "one"
     assert (tmp_path / "one" / "data.txt").exists()
+
+
+def test_outputs_in_a_storage_stay_there(tmp_path: Path) -> None:
+    entry = {"class": "File", "location": "s3://bucket/r/a.nc", "secondaryFiles": []}
+    assert deliver({"f": entry}, tmp_path / "out") == {"f": entry}
+    assert list((tmp_path / "out").iterdir()) == []

@@ -326,3 +326,12 @@ def test_patience_has_an_end(ready: Double, monkeypatch: pytest.MonkeyPatch) -> 
     client.log_in()
     with pytest.raises(ServiceFailed, match="503 busy"):
         client.dag("x")
+
+
+def test_busy_server_is_asked_again(ready: Double) -> None:
+    busy = (503, {"detail": "locked"}, "application/problem+json")
+    ready.answer("DELETE /chronos/api/v1/workflows/x", busy, (204, ""))
+    client = Client(ready.url)
+    client.log_in()
+    client.withdraw("x")
+    assert len(ready.bodies("DELETE ")) == 2

@@ -10,9 +10,14 @@ from typing import Any
 import pytest
 
 from chronos_plugin.compiler.compile import CompiledDocument
+from chronos_plugin.data.location import Location
 from chronos_plugin.execution.local import LocalRun
 from chronos_plugin.execution.run import Options, Run
 from chronos_plugin.execution.store import RunStore
+from tests.grid import grid
+from tests.storages import s3, s3_server, web
+
+__all__ = ["grid", "s3", "s3_server", "web"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ def launch(compile_text: Callable[..., CompiledDocument], tmp_path: Path) -> Cal
     """Compile and run a document.
 
     The function takes the text, the input values, other ``files``, ``requirements`` of the input
-    object, and options of the run.
+    object, the ``place`` of the outputs, and options of the run.
     """
 
     def start(
@@ -46,6 +51,7 @@ def launch(compile_text: Callable[..., CompiledDocument], tmp_path: Path) -> Cal
         requirements: Any = (),
         parallel: int = 1,
         name: str = "document.cwl",
+        place: Location | None = None,
         **options: Any,
     ) -> Ended:
         run = Run(
@@ -55,7 +61,7 @@ def launch(compile_text: Callable[..., CompiledDocument], tmp_path: Path) -> Cal
         )
         told: list[tuple[str, str, int, int]] = []
         local = LocalRun(run, parallel, lambda task, *rest: told.append((task.id, *rest)))
-        outputs = local.execute(values or {}, list(requirements), tmp_path / "published")
+        outputs = local.execute(values or {}, list(requirements), place or tmp_path / "published")
         return Ended(outputs, run, told)
 
     return start

@@ -71,6 +71,6 @@ def test_one_reader_at_a_time(tmp_path: Path) -> None:
 
 
 def test_recording_never_raises(tmp_path: Path) -> None:
-    assert record(_record(), spool=tmp_path / "new" / "folder")
+    assert record(_record(), tmp_path / "new" / "folder")
     (tmp_path / "file").write_text("")
-    assert not record(_record(), spool=tmp_path / "file")
+    assert not record(_record(), tmp_path / "file")

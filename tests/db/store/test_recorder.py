@@ -19,8 +19,8 @@ from chronos_plugin.db.store.recorder import Recorder, in_background
 from chronos_plugin.db.tables import lineage as tables
 from chronos_plugin.lineage.record import Record
 from chronos_plugin.lineage.spool import Spool
-from tests.db.conftest import SCRIPT, free_port
 from tests.db.store.conftest import TYPES, product, record
+from tests.services import SCRIPTS, _free_ports
 
 
 def _step(number: int) -> Record:
@@ -107,11 +107,13 @@ def test_nothing_is_lost_or_doubled_when_postgresql_is_killed(tmp_path: Path, po
     environment = {
         **os.environ,
         "CHRONOS_POSTGRES_DIR": str(folder / "server"),
-        "CHRONOS_POSTGRES_PORT": str(free_port()),
+        "CHRONOS_POSTGRES_PORT": str(_free_ports(1)),
     }
 
     def server(verb: str) -> str:
-        done = subprocess.run([SCRIPT, verb], env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            [SCRIPTS / "postgres.sh", verb], env=environment, check=True, stdout=subprocess.PIPE, text=True
+        )
         return done.stdout.strip()
 
     try:
