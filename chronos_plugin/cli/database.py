@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chronos_plugin.cli.output import plainly, print_table
 from chronos_plugin.errors import DatabaseNotReady
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 @plainly
@@ -61,15 +64,25 @@ def stats(arguments: Namespace) -> None:
     from chronos_plugin.db.engine import engine
     from chronos_plugin.db.sizes import table_sizes
 
-    rows = table_sizes(engine())
+    database = engine()
+    rows, repaired = table_sizes(database), _repaired(database)
     if arguments.json:
-        print(json.dumps([vars(row) for row in rows], indent=2))
+        print(json.dumps({"tables": [vars(row) for row in rows], "repaired": repaired}, indent=2))
         return
     cells = [
         (r.table, f"{r.rows:,}", f"{r.table_bytes / 2**20:,.1f}", f"{r.index_bytes / 2**20:,.1f}")
         for r in rows
     ]
     print_table(("TABLE", "ROWS", "DATA MiB", "INDEXES MiB"), cells)
+    print(f"repaired from Airflow's tables: {', '.join(f'{n:,} {what}' for what, n in repaired.items())}")
+
+
+def _repaired(database: Engine) -> dict[str, int]:
+    from chronos_plugin.db.engine import reading
+    from chronos_plugin.db.store.lists import counter
+
+    with reading(database) as connection:
+        return {what: counter(connection, f"repaired_{what}") for what in ("runs", "workflows")}
 
 
 @plainly

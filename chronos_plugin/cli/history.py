@@ -7,6 +7,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -249,7 +250,7 @@ def _attribute(text: str) -> tuple[str, str]:
 
 def _events(file: str) -> Iterable[Any]:
     try:
-        text = sys.stdin.read() if file == "-" else open(file, encoding="utf-8").read()  # noqa: SIM115
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except OSError as error:
         raise InputInvalid(f"{file}: cannot be read: {error.strerror}") from error
     try:

@@ -31,6 +31,7 @@ PACK_USAGE_FROM = 200_000
 """Usage is packed when so many entries wait."""
 PACK_NAMES_FROM = 200_000
 """Names are packed when so many numbers of runs have been given since the last time."""
+PACKED_AT_ONCE = 1_000_000
 _NAMES_WATERMARK = "names_packed"
 
 
@@ -55,23 +56,31 @@ def pack_names(engine: Engine, dictionaries: Dictionaries, *, least: int = 1) ->
     Args:
         least: Do nothing where fewer numbers of runs have been given since.
     """
-    with writing(engine) as connection:
-        last = lock_numbers(connection)
-        first = counter(connection, _NAMES_WATERMARK)
-        if last - first < least:
-            return 0
-        dictionaries.follow(connection)
-        listed: dict[int, list[int]] = {}
-        done = 0
-        for identity, template, numbers in _datasets(connection, first, last):
-            done += 1
-            for key in number_keys(dictionaries.template(template)[1], numbers):
-                listed.setdefault(key, []).append(identity)
-        serial = next_serial(connection)
-        append(connection, NUMBERS, (c for key in sorted(listed) for c in pack_ids(key, listed[key], serial)))
-        _pack_attributes(connection, first, last, serial)
-        set_counter(connection, _NAMES_WATERMARK, last)
-        return done
+    done = 0
+    while True:
+        with writing(engine) as connection:
+            last = lock_numbers(connection)
+            first = counter(connection, _NAMES_WATERMARK)
+            if last - first < least:
+                return done
+            # In steps, so that neither memory nor the lock on the numbers is taken for long.
+            until = min(last, first + PACKED_AT_ONCE)
+            dictionaries.follow(connection)
+            done += _pack_names(connection, dictionaries, first, until)
+            set_counter(connection, _NAMES_WATERMARK, until)
+
+
+def _pack_names(connection: Connection, dictionaries: Dictionaries, first: int, last: int) -> int:
+    listed: dict[int, list[int]] = {}
+    done = 0
+    for identity, template, numbers in _datasets(connection, first, last):
+        done += 1
+        for key in number_keys(dictionaries.template(template)[1], numbers):
+            listed.setdefault(key, []).append(identity)
+    serial = next_serial(connection)
+    append(connection, NUMBERS, (c for key in sorted(listed) for c in pack_ids(key, listed[key], serial)))
+    _pack_attributes(connection, first, last, serial)
+    return done
 
 
 def names_packed(connection: Connection) -> int:
