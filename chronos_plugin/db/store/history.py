@@ -272,6 +272,7 @@ def _number_of(connection: Connection, identity: UUID) -> int | None:
     young = connection.execute(select(key.c.number).where(key.c.uuid == identity)).scalar()
     if young is not None:
         return int(young)
+    paths.plan_summaries(connection)
     return connection.execute(select(run.c.number).where(run.c.uuid == identity)).scalar()
 
 

@@ -193,7 +193,10 @@ class _Batch:
         horizon = self.loader.clock() - _KEYS_ARE_KEPT
         old = {r.run.id for r in self.records if r.run.started.timestamp() < horizon}
         old |= {identity for identity in ids if (_moment(identity) or horizon) < horizon}
-        return found | self._stored(select(run), run.c.uuid, old - found.keys())
+        lacking = old - found.keys()
+        if lacking:
+            paths.plan_summaries(self.connection)
+        return found | self._stored(select(run), run.c.uuid, lacking)
 
     def _stored(self, statement: Any, column: Any, ids: Iterable[UUID]) -> dict[UUID, _Known]:
         found, ordered = {}, list(ids)
@@ -336,7 +339,8 @@ class _Batch:
         for product in record.inputs:
             found = self._input(product, number)
             self._link(links, known, LinkEntry(found, _place(job.inputs, product.port), False))
-        made = sum(1 for link in links if link.output and link.dataset >> 8 == number)
+        # What comes to a run that is known already gets young ids: lists of names are packed in their order.
+        made = 0 if before is None else OUTPUTS_PER_NUMBER
         for product in record.outputs:
             found, new = self._output(product, number, made)
             made += new

@@ -98,6 +98,17 @@ _LOOKUPS = "SELECT " + ", ".join(
         "enable_hashjoin",
         "enable_mergejoin",
         "enable_material",
-        "jit",
     )
+)
+
+
+def plan_summaries(connection: Connection) -> None:
+    """Have this transaction use the summaries of page ranges (BRIN), whose price the planner overrates."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_SUMMARIES)
+
+
+_SUMMARIES = (
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'on', true), "
+    "set_config('max_parallel_workers_per_gather', '0', true)"
 )

@@ -15,6 +15,7 @@ from chronos_plugin.db.store import lists, read
 from chronos_plugin.db.store.assemble import milliseconds
 from chronos_plugin.db.store.dictionaries import Dictionaries
 from chronos_plugin.db.store.packing import pack_checksum, unpack_ids
+from chronos_plugin.db.store.paths import plan_summaries
 from chronos_plugin.db.store.read import DATASET_COLUMNS, DatasetRow, on_postgresql, table
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.lineage import names
@@ -153,14 +154,16 @@ class Search:
         return low, min(high, before if before is not None else high)
 
     def _by_checksum(self, low: int, high: int) -> Iterable[DatasetRow]:
+        plan_summaries(self.connection)
         rows = self.connection.execute(
             text(
                 f"SELECT {DATASET_COLUMNS} FROM {table(self.connection, 'dataset')} "  # noqa: S608
-                "WHERE checksum = :checksum AND id >= :low AND id < :high ORDER BY id DESC"
+                "WHERE checksum = :checksum LIMIT :most"
             ),
-            {"checksum": pack_checksum(self.wanted.checksum), "low": low, "high": high},
+            {"checksum": pack_checksum(self.wanted.checksum), "most": MOST_CANDIDATES},
         )
-        return (DatasetRow(*row) for row in rows)
+        found = (DatasetRow(*row) for row in rows)
+        return sorted((row for row in found if low <= row.id < high), key=lambda row: -row.id)
 
     def _youngest(self, low: int, high: int, limit: int) -> Iterable[DatasetRow]:
         """Read backwards in time; then, for rare templates, by template."""

@@ -95,13 +95,13 @@ run = Table(
     _column("links", LargeBinary),  # chronos_plugin.db.store.packing
     postgresql_partition_by="RANGE (number)",
 )
-Index("ix_run_started", run.c.started, postgresql_using="brin")
+Index("ix_run_started", run.c.started, postgresql_using="brin", postgresql_with={"autosummarize": "on"})
 Index(
     "ix_run_uuid",
     run.c.uuid,
     postgresql_using="brin",
     postgresql_ops={"uuid": "uuid_bloom_ops" + _BLOOM.format(-0.2)},
-    postgresql_with={"pages_per_range": 32},
+    postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
 )
 Index(
     "ix_run_open",
@@ -127,7 +127,7 @@ Index(
     dataset.c.checksum,
     postgresql_using="brin",
     postgresql_ops={"checksum": "bytea_bloom_ops" + _BLOOM.format(-0.35)},
-    postgresql_with={"pages_per_range": 32},
+    postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
 )
 
 run_facet = Table(

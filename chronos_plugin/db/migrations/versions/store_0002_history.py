@@ -115,7 +115,14 @@ def _runs() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_run"),
         postgresql_partition_by="RANGE (number)",
     )
-    op.create_index("ix_run_started", "run", ["started"], schema=SCHEMA, postgresql_using="brin")
+    op.create_index(
+        "ix_run_started",
+        "run",
+        ["started"],
+        schema=SCHEMA,
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
+    )
     op.create_index(
         "ix_run_uuid",
         "run",
@@ -123,7 +130,7 @@ def _runs() -> None:
         schema=SCHEMA,
         postgresql_using="brin",
         postgresql_ops={"uuid": "uuid_bloom_ops" + _BLOOM.format(-0.2)},
-        postgresql_with={"pages_per_range": 32},
+        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
     )
     op.create_index(
         "ix_run_open",
@@ -169,7 +176,7 @@ def _datasets() -> None:
         schema=SCHEMA,
         postgresql_using="brin",
         postgresql_ops={"checksum": "bytea_bloom_ops" + _BLOOM.format(-0.35)},
-        postgresql_with={"pages_per_range": 32},
+        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
     )
     _table(
         "dataset_facet",
