@@ -1,8 +1,8 @@
 """The store at size: bytes per reference, load, p95 of each question while runs are written, recording.
 
-``python -m benches.bench_store SIZE`` (runs), or ``make bench-store SIZE=…``. ``CHRONOS_BENCH_DATABASE`` names a server of
-your own, on which the database ``chronos_bench`` is made anew; otherwise a PostgreSQL is started for the time. The
-results of each size are kept in ``benches/results/store.json``.
+``python -m benches.bench_store SIZE`` (runs), or ``make bench-store SIZE=…``. ``CHRONOS_BENCH_DATABASE``
+names a server of your own, on which the database ``chronos_bench`` is made anew; otherwise a PostgreSQL is
+started for the time. The results of each size are kept in ``benches/results/store.json``.
 """
 
 from __future__ import annotations

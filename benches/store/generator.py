@@ -2,7 +2,8 @@
 
 * every twentieth run is a workflow run, the parent of the nineteen that follow;
 * a step reads two products of the hours before, one auxiliary file, one orbit file, and writes one product;
-* an auxiliary file is in use for half a day, so that about 100,000 runs read it; an orbit file for 2,000 runs;
+* an auxiliary file is in use for half a day, so that about 100,000 runs read it; an orbit file for 2,000
+  runs;
 * from the third month on, a tenth of the runs is a reprocessing: its inputs are anywhere in the past;
 * two in a hundred fail, of a few causes, and their context is kept.
 """

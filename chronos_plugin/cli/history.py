@@ -1,4 +1,4 @@
-"""What the commands do that ask the history: ``airflow chronos lineage``, ``runs``, ``datasets``, ``activity``."""
+"""What the commands do that ask the history: ``lineage``, ``runs``, ``datasets``, ``activity``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Facets: JSON values on jobs, runs and datasets, each of a type with a JSON Schema.
 
 The types of other distributions come by entry points of the group ``chronos.facets``: each names a
-:class:`FacetType`, or a function without arguments that returns some. A facet of an unknown type is kept as it is:
-OpenLineage's producers bring theirs, and nothing of them should be lost.
+:class:`FacetType`, or a function without arguments that returns some. A facet of an unknown type is kept as
+it is: OpenLineage's producers bring theirs, and nothing of them should be lost.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Job, Run, Dataset: what the history is made of. Plain values, without a framework.
 
-A *job* is what can be run, a *run* is one execution of it, a *dataset* is one version of a product or file. Runs
-and datasets are tied by *links*, which carry the port (CWL input or output) and the direction.
+A *job* is what can be run, a *run* is one execution of it, a *dataset* is one version of a product or file.
+Runs and datasets are tied by *links*, which carry the port (CWL input or output) and the direction.
 """
 
 from __future__ import annotations

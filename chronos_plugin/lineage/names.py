@@ -1,9 +1,9 @@
 """Names of products, written short: a *template*, which many share, and the *numbers* of one.
 
 ``…/SSH/005/SWOT_L2_LR_SSH_Expert_005_012_20230801T010203_20230801T015304_PIC0_01.nc`` has the template
-``SWOT_L2_LR_SSH_Expert_{3}_{3}_{8}T{6}_{8}T{6}_PIC0_{2}.nc`` with the folder ``…/SSH/{=0}``, and 19 bytes of
-numbers. Templates are few, so the store keeps them apart, once. Numbers of one template are as long as each other
-and sort as the numbers do: a range of bytes is a range of cycles.
+``SWOT_L2_LR_SSH_Expert_{3}_{3}_{8}T{6}_{8}T{6}_PIC0_{2}.nc`` with the folder ``…/SSH/{=0}``, and 19 bytes
+of numbers. Templates are few, so the store keeps them apart, once. Numbers of one template are as long as
+each other and sort as the numbers do: a range of bytes is a range of cycles.
 
 ===============  =====================================================================================
 ``{3}``          three digits, in 2 bytes, the most significant first

@@ -7,8 +7,8 @@ A rule is a type and a regular expression; its named groups are the attributes o
       name: SWOT_L2_LR_SSH_(?P<kind>[A-Za-z]+)_(?P<cycle>\d{3})_(?P<pass>\d{3})_.*\.nc
 
 Rules come from the file that ``[chronos] product_types`` names, then from entry points of the group
-``chronos.product_types`` (each a list of :class:`Rule`, or a function that returns one), then from CHRONOS. The first
-that fits the whole name counts.
+``chronos.product_types`` (each a list of :class:`Rule`, or a function that returns one), then from CHRONOS.
+The first that fits the whole name counts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Records: what operators, triggers, agents and other systems hand to the recorder, as JSON values.
 
-A record is one run as it is known now. Records of one run may come twice, or again when it has ended: the id of the
-run decides, and what has ended stays as it was recorded first.
+A record is one run as it is known now. Records of one run may come twice, or again when it has ended: the
+id of the run decides, and what has ended stays as it was recorded first.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ _SIGNIFICANT = re.compile(r"exit code (-?\d+)|signal (\d+)")
 def signature(message: str) -> str:
     """Return the first line of a message without what differs from case to case.
 
-    Paths, quoted texts and numbers give way to ``…``; exit codes and signals stay, since they tell causes apart.
+    Paths, quoted texts and numbers give way to ``…``; exit codes and signals stay, since they tell causes
+    apart.
     """
     line = next((line.strip() for line in message.splitlines() if line.strip()), "")
     kept = [match.group() for match in _SIGNIFICANT.finditer(line)]

@@ -1,4 +1,4 @@
-"""What repeats, and its numbers: labels, templates, jobs. Small tables, kept in memory by those who use them."""
+"""What repeats, and its numbers: labels, templates, jobs. Small tables, kept in memory by their users."""
 
 from __future__ import annotations
 

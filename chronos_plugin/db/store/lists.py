@@ -1,7 +1,7 @@
 """Packed lists: who read what, and which datasets have a number in their name or an attribute.
 
-Rows are appended and never changed. What is young is not packed yet: usage stands in ``usage_recent``, and names are
-found by reading the youngest datasets.
+Rows are appended and never changed. What is young is not packed yet: usage stands in ``usage_recent``, and
+names are found by reading the youngest datasets.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Records into rows: who made what, which dataset an input is, and what has been recorded before.
 
-One loader works at a time, holding the row of ``counter`` from which numbers are given; so whatever it looks up
-cannot change under it, and numbers are given in the order of commits.
+One loader works at a time, holding the row of ``counter`` from which numbers are given; so whatever it
+looks up cannot change under it, and numbers are given in the order of commits.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ from sqlalchemy import Connection, Engine, select
 
 from chronos_plugin.db.engine import writing
 from chronos_plugin.db.store import partitions, paths
+from chronos_plugin.db.store.datasets import Datasets
 from chronos_plugin.db.store.dictionaries import Dictionaries, JobEntry
-from chronos_plugin.db.store.packing import LinkEntry, inputs_of, pack_checksum, pack_links, unpack_links
+from chronos_plugin.db.store.packing import LinkEntry, pack_links
 from chronos_plugin.db.store.rows import NO_EXIT_CODE, NOT_MEASURED, Rows, write
 from chronos_plugin.db.tables import lineage as tables
 from chronos_plugin.db.tables.lineage import OUTPUTS_PER_NUMBER
-from chronos_plugin.lineage import names
 from chronos_plugin.lineage.facets import check_facets
-from chronos_plugin.lineage.model import Dataset, Job, RunState
+from chronos_plugin.lineage.model import Job, RunState
 from chronos_plugin.lineage.product_types import ProductTypes
-from chronos_plugin.lineage.record import Product, Record
+from chronos_plugin.lineage.record import Record
 from chronos_plugin.lineage.signature import signature
 
 _REMEMBERED = 400_000
-_FARTHEST = (1 << 31) - 1
 _LARGEST = (1 << 31) - 1
 _KEYS_ARE_KEPT = 36 * 3600
 """Seconds; less than maintenance keeps them."""
@@ -160,8 +159,6 @@ class _Batch:
         # Enough for every run and its parent, and for all that nobody is known to have made.
         self.needed = 2 * len(self.records) + (outputs + inputs) // OUTPUTS_PER_NUMBER + 2
         self.next_number = 0
-        self.arrival = 0
-        self.now: dict[paths.Path, paths.Version] = {}
 
     def load(self) -> Loaded:
         first = self.loader.take_numbers(self.connection, self.needed)
@@ -169,8 +166,9 @@ class _Batch:
         self._numbers = iter(range(first, self.next_number))
         known = self._known()
         places = (p for r in self.records for p in _paths_of(r))
-        self.now = self.loader.newest(self.connection, places)
-        self.before = dict(self.now)
+        now = self.loader.newest(self.connection, places)
+        before = dict(now)
+        self._datasets = Datasets(self.connection, self.dictionaries, self.rows, self._numbers, now)
         counts = {"new": 0, "changed": 0, "same": 0}
         updates: list[tuple[Any, ...]] = []
         for record in self.records:
@@ -180,7 +178,7 @@ class _Batch:
                 self._placeholder(run)
         write(self.connection, self.rows)
         self._update(updates)
-        self.loader.remember({k: v for k, v in self.now.items() if self.before.get(k) != v})
+        self.loader.remember({k: v for k, v in now.items() if before.get(k) != v})
         return Loaded(**counts)
 
     # -- runs ----------------------------------------------------------------------------------
@@ -226,7 +224,7 @@ class _Batch:
             before = known[run.id] = _Known(next(self._numbers), run.state, False)
         before.state = run.state
         number = before.number
-        links = self._links(record, number, before.row if stored else None)
+        links = self._datasets.links(record, self._job(record), number, before.row if stored else None)
         row = self._run_row(record, number, parent, links)
         if stored:
             updates.append(row)
@@ -328,108 +326,6 @@ class _Batch:
                 table.update().where(table.c.number == values.pop("number")).values(**values)
             )
 
-    # -- datasets ------------------------------------------------------------------------------
-
-    def _links(self, record: Record, number: int, before: Any) -> list[LinkEntry]:
-        job = self._job(record)
-        links: list[LinkEntry] = []
-        if before is not None:
-            links += self._earlier(before, job)
-        known = {(link.dataset, link.output) for link in links}
-        for product in record.inputs:
-            found = self._input(product, number)
-            self._link(links, known, LinkEntry(found, _place(job.inputs, product.port), False))
-        # What comes to a run that is known already gets young ids: lists of names are packed in their order.
-        made = 0 if before is None else OUTPUTS_PER_NUMBER
-        for product in record.outputs:
-            found, new = self._output(product, number, made)
-            made += new
-            self._link(links, known, LinkEntry(found, _place(job.outputs, product.port), True))
-        read = {link.dataset for link in links if not link.output}
-        if before is not None:
-            read -= set(inputs_of(number, before.links))
-        self.rows.usage += [(dataset, number) for dataset in sorted(read)]
-        return links
-
-    def _earlier(self, before: Any, job: JobEntry) -> list[LinkEntry]:
-        """Return the links of an earlier record, their ports counted as those of the job now."""
-        old = self.dictionaries.job(before.job)
-        links = []
-        for link in unpack_links(before.number, before.links):
-            ports, now = (old.outputs, job.outputs) if link.output else (old.inputs, job.inputs)
-            port = ports[link.port] if link.port < len(ports) else ""
-            links.append(link._replace(port=_place(now, port) if old is not job else link.port))
-        return links
-
-    @staticmethod
-    def _link(links: list[LinkEntry], known: set[tuple[int, bool]], link: LinkEntry) -> None:
-        if (link.dataset, link.output) not in known:
-            known.add((link.dataset, link.output))
-            links.append(link)
-
-    def _input(self, product: Product, number: int) -> int:
-        dataset = product.dataset
-        path = (dataset.namespace, dataset.path)
-        version = self._fitting(path, dataset)
-        if version is not None and number - (version.id >> 8) <= _FARTHEST:
-            return version.id
-        return self._new(self._next_arrival(), dataset, producer=0)
-
-    def _output(self, product: Product, number: int, made: int) -> tuple[int, int]:
-        """Return the id of an output, and whether it is one of the run's own numbers."""
-        dataset = product.dataset
-        path = (dataset.namespace, dataset.path)
-        if product.was:
-            source = self._fitting((dataset.namespace, product.was), dataset)
-            if source is not None:
-                self._copied(path, source)
-                return source.id, 0
-        same = self._fitting(path, dataset) if dataset.checksum else None
-        if same is not None:
-            return same.id, 0
-        if made < OUTPUTS_PER_NUMBER:
-            return self._new(number << 8 | made, dataset, producer=None), 1
-        return self._new(self._next_arrival(), dataset, producer=number), 1
-
-    def _fitting(self, path: paths.Path, dataset: Dataset) -> paths.Version | None:
-        """Return the dataset at a path, unless its checksum says that it is another."""
-        version = self.now.get(path)
-        if version is None:
-            return None
-        checksum = pack_checksum(dataset.checksum)
-        if checksum and version.checksum and checksum != version.checksum:
-            older = paths.find(self.connection, self.dictionaries, [path]).get(path, [])
-            return next((v for v in reversed(older) if v.checksum == checksum), None)
-        return version
-
-    def _copied(self, path: paths.Path, source: paths.Version) -> None:
-        if self.now.get(path) == source:
-            return
-        template, numbers = self._template(*path, "")
-        self.rows.locations.append((source.id, template, numbers))
-        self.now[path] = source
-
-    def _new(self, number: int, dataset: Dataset, *, producer: int | None) -> int:
-        template, numbers = self._template(dataset.namespace, dataset.path, dataset.type)
-        checksum = pack_checksum(dataset.checksum)
-        self.rows.datasets.append((number, producer, dataset.size, template, numbers, checksum))
-        self.now[(dataset.namespace, dataset.path)] = paths.Version(number, dataset.size, checksum)
-        check_facets("dataset", dataset.facets)
-        self.rows.dataset_facets += [(number, name, value) for name, value in dataset.facets.items()]
-        return number
-
-    def _template(self, namespace: str, path: str, kind: str) -> tuple[int, bytes]:
-        template, numbers = names.encode(path)
-        name = path.rpartition("/")[2]
-        return self.dictionaries.need_template(self.connection, namespace, template, name, kind), numbers
-
-    def _next_arrival(self) -> int:
-        """Return the next id for what no run of its own number has made."""
-        if self.arrival % OUTPUTS_PER_NUMBER == 0:
-            self.arrival = next(self._numbers) * OUTPUTS_PER_NUMBER
-        self.arrival += 1
-        return self.arrival - 1
-
 
 def _latest(records: Iterable[Record]) -> list[Record]:
     """Return the records of runs, each run's best known state once and in the place of its first."""
@@ -451,10 +347,6 @@ def _paths_of(record: Record) -> Iterable[paths.Path]:
         yield product.dataset.namespace, product.dataset.path
         if product.was:
             yield product.dataset.namespace, product.was
-
-
-def _place(ports: list[str], port: str) -> int:
-    return ports.index(port) if port in ports else len(ports) - 1
 
 
 def _milliseconds(moment: datetime.datetime) -> int:

@@ -1,6 +1,7 @@
 """The packed columns: links of a run, and lists of runs or datasets.
 
-Fixed widths throughout: the standard library reads them at the speed of C, and so does SQL with ``substring``.
+Fixed widths throughout: the standard library reads them at the speed of C, and so does SQL with
+``substring``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The reconciler: compares the history with Airflow's tables, and tells what nobody else could.
 
-A worker that is killed tells nothing, and a workflow run that fails has no last task that would. The history then
-lacks a run, or has one that never ends. Airflow's tables know how these ended.
+A worker that is killed tells nothing, and a workflow run that fails has no last task that would. The
+history then lacks a run, or has one that never ends. Airflow's tables know how these ended.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class Recorder:
         self._also = also
 
     def run(self, stop: threading.Event) -> None:
-        """Load until ``stop`` is set; wait for the database when it is away, and for another reader to end."""
+        """Load until ``stop`` is set; wait for the database when it is away, and for another reader."""
         pause, due = PAUSE, {"pack": 0.0, "tidy": 0.0}
         while not stop.is_set():
             with self.spool.reading() as mine:

@@ -1,10 +1,11 @@
 """The tables of the history. ``docs/adr/0011-store.md`` says why they look so.
 
-A *number* counts runs in the order of recording. A dataset's id is the number of the run that made it, times 256,
-plus its place among that run's outputs; so the producer needs no column, and ids sort by time. What no known run
-has made takes a number of its own, without a run.
+A *number* counts runs in the order of recording. A dataset's id is the number of the run that made it,
+times 256, plus its place among that run's outputs; so the producer needs no column, and ids sort by time.
+What no known run has made takes a number of its own, without a run.
 
-Columns are ordered by width: PostgreSQL aligns them. Texts that repeat are in ``label``, ``template`` and ``job``.
+Columns are ordered by width: PostgreSQL aligns them. Texts that repeat are in ``label``, ``template`` and
+``job``.
 """
 
 from __future__ import annotations
@@ -215,7 +216,7 @@ span = Table(
     Column("ended", BigInteger),
     _column("archived", Text, server_default=""),
 )
-"""The numbers of each partition, and the times of its runs (milliseconds); ``last`` is null in the one being filled."""
+"""The partitions (:class:`chronos_plugin.db.store.partitions.Span`); times in milliseconds."""
 
 counter = Table("counter", metadata, Column("name", Text, primary_key=True), _column("value", BigInteger))
 """Numbers given, watermarks, and what was repaired."""
