@@ -3,12 +3,13 @@
 # make test            unit and end-to-end tests
 # make lint            style, types, import rules
 # make bench           benchmarks; results in benches/results/
+# make bench-store SIZE=1e6  the store with so many runs, on a PostgreSQL of its own or CHRONOS_BENCH_DATABASE
 # make drill           200 random kills while steps run on targets; ends with what was lost and doubled
 # make conformance     the CWL v1.2 conformance suite, where it lies beside the checkout
 # make lock            write the lock files anew from pyproject.toml
 # make clean           remove what the other commands made
 
-.PHONY: help demo test lint bench drill conformance lock clean
+.PHONY: help demo test lint bench bench-store drill conformance lock clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -37,6 +38,10 @@ lint:
 bench:
 	@deploy/bootstrap.sh dev
 	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m benches.run $(BENCH_ARGS)
+
+bench-store:
+	@deploy/bootstrap.sh dev
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m benches.bench_store $(or $(SIZE),100000)
 
 drill:
 	@deploy/bootstrap.sh dev

@@ -20,6 +20,7 @@ _N = TypeVar("_N", int, float)
 
 CONTAINER_ENGINES = ("docker", "podman", "singularity", "udocker", "none")
 PRELOAD_MODES = ("auto", "always", "never")
+RECORDERS = ("scheduler", "none")
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "work_root": {
@@ -271,6 +272,35 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "float",
         "default": "30",
     },
+    "spool_root": {
+        "description": (
+            "Folder in which tasks leave records for the history, until a recorder has loaded them. "
+            "Default: ``{AIRFLOW_HOME}/chronos/spool``."
+        ),
+        "type": "string",
+        "default": "{AIRFLOW_HOME}/chronos/spool",
+    },
+    "recorder": {
+        "description": (
+            "Who loads records into the CHRONOS database: scheduler (a process beside it), or none "
+            "(``airflow chronos recorder`` is run as a service)."
+        ),
+        "type": "string",
+        "default": "scheduler",
+    },
+    "product_types": {
+        "description": "YAML file with rules by which product types are recognised from names.",
+        "type": "string",
+        "default": "",
+    },
+    "context_days": {
+        "description": (
+            "Days that the contexts of successful runs (command, work directory, environment) are kept; "
+            "those of failed runs stay with the run. 0: for ever."
+        ),
+        "type": "integer",
+        "default": "90",
+    },
     "enable_dev": {
         "description": "Accept development versions of CWL (v1.3 with ``loop``).",
         "type": "boolean",
@@ -326,6 +356,10 @@ class Settings:
     mesos_keep_days: float = 30.0
     enable_dev: bool = True
     database: str = ""
+    spool_root: Path = Path("~/airflow/chronos/spool")
+    recorder: str = "scheduler"
+    product_types: Path | None = None
+    context_days: int = 90
     home: Path = Path("~/airflow")
 
     @property
@@ -420,6 +454,10 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         mesos_keep_days=_number("mesos_keep_days", values, float),
         enable_dev=_word("enable_dev", values, ("true", "false")) == "true",
         database=values["database"].strip().replace("{AIRFLOW_HOME}", str(home)),
+        spool_root=folder(values["spool_root"]),
+        recorder=_word("recorder", values, RECORDERS),
+        product_types=folder(values["product_types"]) if values["product_types"].strip() else None,
+        context_days=max(0, _number("context_days", values, int)),
         home=home,
     )
 

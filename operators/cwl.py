@@ -83,6 +83,7 @@ class CwlInputsOperator(CwlOperator):
     def execute(self, context: Context) -> Any:
         """Open the run; return the input object, or a reference to it where it is large."""
         from chronos_plugin.execution.tasks import open_run
+        from chronos_plugin.operators.records import workflow_began, workflow_refused
 
         run = self.open_run(context)
         configuration = context["dag_run"].conf or {}
@@ -93,6 +94,7 @@ class CwlInputsOperator(CwlOperator):
             completed = open_run(run, given, configuration.get("cwl:requirements") or [])
         except (InputInvalid, StepFailed) as error:
             record_error(run, self.task_id, error)
+            workflow_refused(run, context, error)
             # No retry mends a wrong input.
             raise AirflowFailException(str(error)) from error
         except (ServiceFailed, SettingInvalid) as error:
@@ -100,6 +102,7 @@ class CwlInputsOperator(CwlOperator):
             record_error(run, self.task_id, error)
             raise
         self.log.info("run folder: %s", run.store.root)
+        workflow_began(run, context, completed)
         return small(completed, run.store.root / "inputs.json")
 
 
@@ -135,6 +138,7 @@ class CwlOutputsOperator(CwlOperator):
         """Publish; return the output object, or a reference where it is large."""
         from chronos_plugin.execution.stage_out import output_place
         from chronos_plugin.execution.tasks import close_run
+        from chronos_plugin.operators.records import workflow_ended
 
         run = self.open_run(context)
         configured = settings.load()
@@ -142,6 +146,7 @@ class CwlOutputsOperator(CwlOperator):
         place = output_place(configured.output_root, configured.output_uri, instance.dag_id, instance.run_id)
         outputs = close_run(run, place)
         self.log.info("outputs: %s", place)
+        workflow_ended(run, context, outputs)
         if configured.keep_work != "all":
             shutil.rmtree(run.store.root / "work", ignore_errors=True)
         return small(outputs, run.store.root / "outputs.json")

@@ -12,6 +12,7 @@ from chronos_plugin.errors import ChronosError, CwlError, InputInvalid, SettingI
 from chronos_plugin.execution.process import ToolProcesses
 from chronos_plugin.execution.store import RESULT, Key
 from chronos_plugin.operators.cwl import CwlOperator, record_error, small
+from chronos_plugin.operators.records import told
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -40,6 +41,7 @@ class CwlStepOperator(CwlOperator):
         self.element, self.tool_retries = element, tool_retries
         self._processes: ToolProcesses | None = None
 
+    @told
     def execute(self, context: Context) -> Any:
         """Run; return the output object (a list of them for a batch), or a reference where it is large.
 
@@ -74,6 +76,7 @@ class CwlStepOperator(CwlOperator):
 
         raise TaskDeferred(trigger=CwlJobTrigger(folders, superseded), method_name=method)
 
+    @told
     def collect(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """Read the outputs of what targets have run; returns as :meth:`execute`."""
         del event
@@ -171,6 +174,7 @@ class CwlStepOperator(CwlOperator):
         map_index = context["ti"].map_index
         keys = run.batch(self.cwl_task(), -1 if map_index is None else map_index)
         context["chronos_label"] = _label(keys)  # type: ignore[typeddict-unknown-key]
+        self.begun = run, keys
         return run, keys
 
     def _finished(self, run: Run, keys: list[Key]) -> Any:

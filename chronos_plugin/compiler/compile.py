@@ -52,6 +52,10 @@ class CompiledDocument:
             known[path] = Specification.from_json(json.loads(text.replace(BUNDLE, self._base_uri)))
         return known[path]
 
+    def specification_digest(self, path: StepPath) -> str:
+        """Return the SHA-256 of what is known of ``path``: the same in every copy of the bundle."""
+        return hashlib.sha256((self.folder / _specification_name(path)).read_bytes()).hexdigest()
+
     @cached_property
     def _specifications(self) -> dict[StepPath, Specification]:
         return {}

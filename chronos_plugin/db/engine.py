@@ -75,7 +75,9 @@ def make_engine(url: URL | str, **options: Any) -> Engine:
     if url.get_backend_name() == "postgresql":
         query = {k: v for k, v in url.query.items() if k != "prepared_statement_cache_size"}
         url = url.set(drivername="postgresql+psycopg", query=query)
-        return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=10, **options)
+        made = create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=10, **options)
+        event.listen(made, "connect", _open_postgresql)
+        return made
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **options)
@@ -140,6 +142,12 @@ def _prepared(made: Engine) -> Engine:
         made.dispose()
         raise
     return made
+
+
+def _open_postgresql(connection: Any, _: Any) -> None:
+    # Compiling a statement costs more than most of ours take.
+    connection.execute("SET jit = off")
+    connection.commit()
 
 
 def _open_sqlite(connection: Any, _: Any) -> None:

@@ -35,13 +35,14 @@ def table_sizes(engine: Engine) -> list[TableSize]:
 def _postgresql(engine: Engine) -> list[TableSize]:
     statement = text(
         """
-        SELECT coalesce(parent.relname, leaf.relname), sum(greatest(leaf.reltuples, 0))::bigint,
+        SELECT coalesce(parent.relname, leaf.relname),
+               sum(CASE leaf.relkind WHEN 'r' THEN greatest(leaf.reltuples, 0) ELSE 0 END)::bigint,
                sum(pg_table_size(leaf.oid))::bigint, sum(pg_indexes_size(leaf.oid))::bigint
         FROM pg_class leaf
         JOIN pg_namespace space ON space.oid = leaf.relnamespace AND space.nspname = :schema
         LEFT JOIN pg_inherits i ON i.inhrelid = leaf.oid
         LEFT JOIN pg_class parent ON parent.oid = i.inhparent
-        WHERE leaf.relkind = 'r'
+        WHERE leaf.relkind IN ('r', 'p')
         GROUP BY 1
         """
     )

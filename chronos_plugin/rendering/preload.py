@@ -22,11 +22,23 @@ def on_starting(component: Any) -> None:
         from chronos_plugin.rendering.manager import extend
 
         extend()
+    # The triggerer has the scheduler's modules, too; but it was not started as one.
+    if "airflow.cli.commands.scheduler_command" in sys.modules:
+        _start_recorder()
     if _wanted():
         from chronos_plugin.cwl import library
 
         library.prepare()
         _warm_task_modules()
+
+
+def _start_recorder() -> None:
+    from chronos_plugin import settings
+
+    if settings.load().recorder == "scheduler":
+        from chronos_plugin.db.beside import start_recorder
+
+        start_recorder()
 
 
 def in_background() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,38 +11,14 @@ from sqlalchemy import Engine, make_url, text
 
 from chronos_plugin.db import migrate
 from chronos_plugin.db.engine import make_engine
-
-SCRIPT = Path(__file__).resolve().parents[2] / ".ci" / "services" / "postgres.sh"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.services import service
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a PostgreSQL server: ``CHRONOS_TEST_POSTGRES``, else one started for these tests."""
-    if given := os.environ.get("CHRONOS_TEST_POSTGRES"):
-        yield given
-        return
-    folder = tmp_path_factory.mktemp("postgres")
-    for part in (folder, *folder.parents[:2]):
-        part.chmod(0o755)
-    environment = {
-        **os.environ,
-        "CHRONOS_POSTGRES_DIR": str(folder / "server"),
-        "CHRONOS_POSTGRES_PORT": str(_free_port()),
-    }
-    started = subprocess.run(
-        [SCRIPT, "start", "fsync=off"], env=environment, capture_output=True, text=True, check=False
-    )
-    if started.returncode == 3:
-        pytest.skip(started.stderr.strip())
-    assert started.returncode == 0, started.stderr
-    yield started.stdout.strip()
-    subprocess.run([SCRIPT, "remove"], env=environment, check=True)
+def postgres_server() -> Iterator[str]:
+    """Address of a PostgreSQL server."""
+    with service("postgres", "fsync=off") as address:
+        yield address
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def _airflow_commands(group: object, words: str) -> list[tuple[str, object]]:
 def test_every_airflow_command_is_documented_with_its_options() -> None:
     from chronos_plugin.cli.definition import get_commands
 
-    text = (CHECKOUT / "docs" / "command-line.md").read_text()
+    text = "".join(page.read_text() for page in PAGES)
     for name, command in _airflow_commands(get_commands()[0], "airflow chronos"):
         assert f"`{name}" in text
         for argument in command.args:  # type: ignore[attr-defined]
