@@ -87,7 +87,7 @@ class ToilCwlOperator(BaseOperator):
         from chronos_plugin.execution.delegation.request import Delegation
         from chronos_plugin.execution.job import absolute
 
-        document = Path(self.dag.folder, self.cwl) if self.has_dag() else Path(self.cwl)
+        document = Path(self.dag.folder, self.cwl) if self.has_dag() else Path(self.cwl)  # type: ignore[no-untyped-call]
         if not document.is_file():
             raise InputInvalid(f"{document}: no such document (as the worker sees it)")
         return Delegation(
