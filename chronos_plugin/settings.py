@@ -454,7 +454,7 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         mesos_keep_days=_number("mesos_keep_days", values, float),
         enable_dev=_word("enable_dev", values, ("true", "false")) == "true",
         database=values["database"].strip().replace("{AIRFLOW_HOME}", str(home)),
-        spool_root=folder(values["spool_root"]),
+        spool_root=named("spool_root"),
         recorder=_word("recorder", values, RECORDERS),
         product_types=folder(values["product_types"]) if values["product_types"].strip() else None,
         context_days=max(0, _number("context_days", values, int)),

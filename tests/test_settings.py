@@ -11,16 +11,17 @@ import pytest
 from chronos_plugin import settings
 from chronos_plugin.errors import SettingInvalid
 from chronos_plugin.provider import get_provider_info
-from chronos_plugin.settings import CONTAINER_ENGINES, OPTIONS, PRELOAD_MODES, Settings, from_mapping
+from chronos_plugin.settings import CONTAINER_ENGINES, OPTIONS, PRELOAD_MODES, RECORDERS, Settings, from_mapping
 
 HOME = Path("/srv/airflow")
 DEFAULTS = {name: str(option["default"]) for name, option in OPTIONS.items()}
 NUMBERS = [name for name, option in OPTIONS.items() if option["type"] in ("integer", "float")]
-FOLDERS = ("work_root", "output_root", "cache_root", "targets_file", "data_cache")
+FOLDERS = ("work_root", "output_root", "cache_root", "targets_file", "data_cache", "spool_root")
 WORDS: dict[str, tuple[str, ...]] = {
     "container_engine": CONTAINER_ENGINES,
     "keep_work": ("all", "failed"),
     "preload": PRELOAD_MODES,
+    "recorder": RECORDERS,
     "enable_dev": ("true", "false"),
 }
 
@@ -30,14 +31,15 @@ def parsed(**changes: str) -> Settings:
 
 
 def test_options_and_fields_are_the_same() -> None:
-    # A storage that is given as output_root has a field of its own.
-    assert set(OPTIONS) == {field.name for field in dataclasses.fields(Settings)} - {"output_uri"}
+    # A storage that is given as output_root has a field of its own; the home folder is no option.
+    fields = {field.name for field in dataclasses.fields(Settings)}
+    assert set(OPTIONS) == fields - {"output_uri", "home"}
 
 
 def test_declared_defaults_are_those_of_the_value() -> None:
     found = parsed()
     for field in dataclasses.fields(Settings):
-        if field.default is not dataclasses.MISSING and field.name not in FOLDERS:
+        if field.default is not dataclasses.MISSING and field.name not in (*FOLDERS, "home"):
             assert getattr(found, field.name) == field.default, field.name
     assert found.work_root == HOME / "chronos" / "work"
 
@@ -55,7 +57,7 @@ def test_airflow_shows_every_option(name: str) -> None:
 def test_airflow_reads_every_option_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     changed: Any = {"string": "changed", "integer": "7", "float": "7.5", "boolean": "false"}
     text = WORDS[name][-1] if name in WORDS else changed[OPTIONS[name]["type"]]
-    if name in FOLDERS or name == "input_roots":
+    if name in (*FOLDERS, "input_roots", "product_types"):
         text = "/elsewhere"
     if name == "data_connections":
         text = "s3://data=aws"

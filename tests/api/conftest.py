@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ outputs:
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the deployment: its DAGs, its passwords, its runs."""
     folder = tmp_path_factory.mktemp("api")
@@ -33,7 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(home: Path) -> Iterator[Any]:
     """A client of the whole application that ``airflow api-server`` serves."""
     with pytest.MonkeyPatch.context() as patch:
@@ -65,9 +66,13 @@ def server(home: Path) -> Iterator[Any]:
         with TestClient(app, base_url="http://localhost") as client:
             yield client
         purge_cached_app()
+    # Airflow's configuration of logging silences what was there before it.
+    for logger in logging.Logger.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def login(server: Any) -> Callable[[str], dict[str, str]]:
     """Give the headers of a logged-in person."""
 

@@ -132,7 +132,7 @@ def test_explain_of_a_dag(roots: Path, airflow: Airflow, tables: None) -> None:
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        session.add(DagBundleModel(name="dags-folder"))
+        session.merge(DagBundleModel(name="dags-folder"))
         session.flush()
         session.add(DagModel(dag_id="my.flow", fileloc=str(roots / "flow.cwl"), bundle_name="dags-folder"))
     try:

