@@ -11,7 +11,14 @@ import pytest
 from chronos_plugin import settings
 from chronos_plugin.errors import SettingInvalid
 from chronos_plugin.provider import get_provider_info
-from chronos_plugin.settings import CONTAINER_ENGINES, OPTIONS, PRELOAD_MODES, RECORDERS, Settings, from_mapping
+from chronos_plugin.settings import (
+    CONTAINER_ENGINES,
+    OPTIONS,
+    PRELOAD_MODES,
+    RECORDERS,
+    Settings,
+    from_mapping,
+)
 
 HOME = Path("/srv/airflow")
 DEFAULTS = {name: str(option["default"]) for name, option in OPTIONS.items()}
