@@ -43,7 +43,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 @pytest.fixture(scope="package")
 def add(airflow: Installation) -> Callable[[str], None]:
     """Wait until the DAG of a document in ``data/`` is there."""
-    return lambda dag_id: airflow.wait_for_dag(dag_id, timeout=60)
+    return lambda dag_id: airflow.wait_for_dag(dag_id)
 
 
 @pytest.fixture(scope="package")
