@@ -92,7 +92,8 @@ def command(modules: Path) -> Iterator[Path]:
 def run(command: Path, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     return subprocess.run(  # type: ignore[call-overload,no-any-return]
-        [command, *words], **{"capture_output": True, "text": True, "timeout": PATIENCE, "check": False, **options}
+        [command, *words],
+        **{"capture_output": True, "text": True, "timeout": PATIENCE, "check": False, **options},
     )
 
 
