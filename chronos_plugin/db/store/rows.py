@@ -30,6 +30,10 @@ _ACTIVITY = (
 _COUNTS = ("runs", "cpu", "duration", "outputs", "output_bytes")
 
 
+def _nothing() -> Counts:
+    return [0] * len(_COUNTS)
+
+
 @dataclass
 class Rows:
     """Rows of one batch, in the tables' order of columns.
@@ -46,7 +50,7 @@ class Rows:
     locations: list[tuple[int, int, bytes]] = field(default_factory=list)
     usage: list[tuple[int, int]] = field(default_factory=list)
     activity: tuple[dict[tuple[int, ...], Counts], ...] = field(
-        default_factory=lambda: tuple(defaultdict(lambda: [0] * len(_COUNTS)) for _ in _ACTIVITY)
+        default_factory=lambda: tuple(defaultdict(_nothing) for _ in _ACTIVITY)
     )
 
     def count(
