@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
+from chronos_plugin.db.store import partitions
 from chronos_plugin.db.store.packing import MOST_PORTS
 from chronos_plugin.db.tables import lineage as tables
 from chronos_plugin.lineage.model import Job, JobKind
@@ -49,7 +50,10 @@ class Dictionaries:
 
     def follow(self, connection: Connection) -> None:
         """Read what others have added since the last time."""
-        label, template, job, ports = connection.execute(_NEWEST).one()
+        label, template, job, ports, changes = connection.execute(_NEWEST).one()
+        if connection.info.get(partitions.CHANGES) != changes:
+            connection.info[partitions.CHANGES] = changes
+            connection.info.pop("chronos_partitions", None)
         if ports != self._ports:
             self._jobs.clear()
             self._jobs_by_id.clear()
@@ -170,7 +174,10 @@ _NEWEST = select(
     select(func.max(tables.label.c.id)).scalar_subquery(),
     select(func.max(tables.template.c.id)).scalar_subquery(),
     select(func.max(tables.job.c.id)).scalar_subquery(),
-    select(tables.counter.c.value).where(tables.counter.c.name == _PORTS).scalar_subquery(),
+    *(
+        select(tables.counter.c.value).where(tables.counter.c.name == name).scalar_subquery()
+        for name in (_PORTS, partitions.CHANGES)
+    ),
 )
 
 
