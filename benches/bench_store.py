@@ -121,8 +121,8 @@ def _pack(connection: Any, usage: list[tuple[int, int]]) -> None:
 def _sizes(engine: Engine, references: int) -> dict[str, Any]:
     loader = Loader(engine, TYPES)
     started = time.monotonic()
-    # As the recorder does when a month ends.
-    maintenance._rebuild_indexes(engine)
+    # As the recorder does once an hour.
+    maintenance.rebuild_indexes(engine)
     lists.pack_names(engine, loader.dictionaries)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))

@@ -193,9 +193,8 @@ def users(connection: Connection, ids: Collection[int], limit: int) -> dict[int,
             found[-key].update(unpack_own(data))
             own.setdefault(-key, []).append(entries)
         else:
-            for dataset, numbers in unpack_shared(key, data):
-                if dataset in wanted:
-                    found[dataset].update(numbers)
+            for dataset, numbers in unpack_shared(key, data, wanted):
+                found[dataset].update(numbers)
     cut = _left_out(connection, own, chunks)
     for dataset, count in young.items():
         if count > limit:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select, text
 
 from chronos_plugin.db import migrate
 from chronos_plugin.db.engine import make_engine, reading
-from chronos_plugin.db.store import archive, lists, parquet
+from chronos_plugin.db.store import archive, lists, maintenance, parquet
 from chronos_plugin.db.store.history import History
 from chronos_plugin.db.store.loader import Loader
 from chronos_plugin.db.store.partitions import spans
@@ -95,6 +95,29 @@ def test_there_and_back(postgresql: Engine, tmp_path: Path) -> None:
     assert constraints == 0
     # Again, over what is there.
     assert _archive(postgresql, tmp_path).rows == moved.rows
+
+
+@pytest.mark.postgres
+def test_archived_partitions_are_left_alone_by_maintenance(postgresql: Engine, tmp_path: Path) -> None:
+    moved = _archive(postgresql, tmp_path)
+    assert maintenance.rebuild_indexes(postgresql) == 0
+    archive.restore(postgresql, archive.archived(postgresql, moved.partition), lambda _: None)
+    assert maintenance.rebuild_indexes(postgresql) == 1
+    assert maintenance.rebuild_indexes(postgresql) == 0
+
+
+@pytest.mark.postgres
+def test_the_index_of_names_is_rebuilt_when_it_has_doubled(
+    postgresql: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert maintenance.rebuild_indexes(postgresql) == 1  # The month that is over.
+    monkeypatch.setattr(maintenance, "_WORTH_REBUILDING", 1)
+    assert maintenance.rebuild_indexes(postgresql) == 1
+    assert maintenance.rebuild_indexes(postgresql) == 0
+    loader = Loader(postgresql, TYPES, clock=LATER.timestamp)
+    loader.load([record(f"more{i}", minute=60 * 960) for i in range(20)])
+    assert maintenance.rebuild_indexes(postgresql) == 1
+    assert len(History(postgresql, TYPES).named("old_001.nc")) == 1
 
 
 @pytest.mark.postgres
