@@ -7,6 +7,7 @@
     │   ├── CwlInvalid            the document is wrong
     │   └── CwlUnsupported        the document is valid, but asks for what cannot be run here
     ├── InputInvalid              an input object does not fit the process
+    │   └── NotKnown              there is no such run, dataset, workflow …
     ├── StepFailed                a step ran and failed
     │   ├── StepFailedTemporarily the tool said by its exit code that a retry may help
     │   └── StepLost              the tool was not run to its end, through no fault of its own
@@ -97,6 +98,10 @@ class CwlUnsupported(CwlError):
 
 class InputInvalid(ChronosError):
     """Raised when an input object misses a value, has a wrong type, or names a missing file."""
+
+
+class NotKnown(InputInvalid):
+    """Raised when there is nothing of the name or id that was given: no such run, dataset, workflow."""
 
 
 class StepFailed(ChronosError):

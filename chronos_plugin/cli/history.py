@@ -15,7 +15,8 @@ from chronos_plugin.cli.output import plainly, print_table
 from chronos_plugin.errors import InputInvalid
 
 if TYPE_CHECKING:
-    from chronos_plugin.db.store.history import History, Lineage
+    from chronos_plugin.db.store.history import History
+    from chronos_plugin.lineage.questions import Lineage
     from chronos_plugin.lineage.model import Dataset, Run
 
 _COUNTED = 8
@@ -61,7 +62,7 @@ def import_events(arguments: Namespace) -> int:
 def list_runs(arguments: Namespace) -> None:
     """Print a page of runs, and how many fit by facet."""
     from chronos_plugin.db.store.history import History
-    from chronos_plugin.db.store.listing import RunFilter
+    from chronos_plugin.lineage.questions import RunFilter
     from chronos_plugin.lineage.model import RunState
 
     names = ("kind", "workflow", "step", "version", "image", "target", "node", "error")
@@ -137,7 +138,7 @@ def diff_runs(arguments: Namespace) -> int:
 def find_datasets(arguments: Namespace) -> None:
     """Print a page of datasets."""
     from chronos_plugin.db.store.history import History
-    from chronos_plugin.db.store.search import DatasetFilter
+    from chronos_plugin.lineage.questions import DatasetFilter
 
     wanted = DatasetFilter(
         text=" ".join(arguments.words),

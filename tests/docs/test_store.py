@@ -14,7 +14,7 @@ from chronos_plugin.db.engine import make_engine
 from chronos_plugin.db.store import lists
 from chronos_plugin.db.store.history import History
 from chronos_plugin.db.store.recorder import Recorder
-from chronos_plugin.db.store.search import DatasetFilter
+from chronos_plugin.lineage.questions import DatasetFilter
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.lineage import facets, registry
 from chronos_plugin.lineage.model import Dataset
