@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chronos_plugin.api.models.workflows import Log, LogLine
 from chronos_plugin.errors import NotKnown, ServiceFailed
+
+_SOURCES = "::group::Log message source details"
 
 
 def read_log(
@@ -39,7 +42,7 @@ def read_log(
         number = try_number or max(instance.try_number, 1)
         whole: Any = {"download_logs": True}
         stream, _ = reader.read_log_chunks(instance, number, whole)
-        lines = [line for line in map(_line, stream) if line is not None]
+        lines = list(_lines(stream))
         ended = str(instance.state) in ("success", "failed", "skipped", "upstream_failed", "removed")
     return Log(
         dag_id=dag_id,
@@ -82,12 +85,22 @@ def _instance(
     raise NotKnown(f"Airflow knows no {which}{task_id} in run {run_id} of {dag_id}")
 
 
-def _line(message: Any) -> LogLine | None:
-    """Return a line of the log; None for what Airflow says of where it lies."""
+def _lines(stream: Iterable[Any]) -> Iterator[LogLine]:
+    """Yield the lines of a log without what Airflow says of where it lies."""
+    of_airflow = False
+    for message in stream:
+        line = _line(message)
+        if line.event.startswith(_SOURCES):
+            of_airflow = True
+        elif line.event.startswith("::endgroup::"):
+            of_airflow = False
+        elif not of_airflow and not line.event.startswith("::group::"):
+            yield line
+
+
+def _line(message: Any) -> LogLine:
     value = message if isinstance(message, dict) else message.model_dump()
     event = str(value.get("event", ""))
-    if event.startswith(("::group::", "::endgroup::")):
-        return None
     errors = value.get("error_detail") or []
     return LogLine(
         event=event,

@@ -27,6 +27,24 @@ inputs:
 outputs:
   out: stdout
 """
+CHAIN = """\
+cwlVersion: v1.2
+class: Workflow
+label: Echo
+doc: |
+  Says something twice.
+  Nothing else.
+inputs:
+  text: {type: string, label: What to say}
+  times: {type: int, default: 2}
+outputs: {said: {type: File, outputSource: second/out}}
+steps:
+  first: {run: {class: CommandLineTool, baseCommand: echo, inputs: {text: {type: string, inputBinding: {}}}, outputs: {out: stdout}}, in: {text: text}, out: [out]}
+  second:
+    run: {class: CommandLineTool, baseCommand: cat, inputs: {file: {type: File, inputBinding: {}}}, outputs: {out: stdout}}
+    in: {file: first/out}
+    out: [out]
+"""
 
 
 @pytest.fixture(scope="package")
@@ -154,6 +172,34 @@ def past(server: Any) -> list[Record]:
     records = [whole, *elements, mosaic]
     Loader(engines.engine(), TYPES, clock=NOON.timestamp).load(records)
     return records
+
+
+@pytest.fixture(scope="package")
+def parse(server: Any, home: Path) -> Callable[[str], None]:
+    """Do what Airflow's DAG processor does with a file of the bundle."""
+
+    def read(relative: str) -> None:
+        from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
+        from airflow.models.dagbundle import DagBundleModel
+        from airflow.utils.session import create_session
+
+        bundle = home / "dags"
+        with create_session() as session:
+            if session.get(DagBundleModel, "dags-folder") is None:
+                session.add(DagBundleModel(name="dags-folder"))
+        bag = BundleDagBag(bundle / relative, bundle_path=bundle, bundle_name="dags-folder")
+        assert not bag.import_errors
+        sync_bag_to_db(bag, "dags-folder", None)
+
+    return read
+
+
+@pytest.fixture(scope="package")
+def echo(server: Any, home: Path, parse: Callable[[str], None]) -> str:
+    """A workflow that is there: its id."""
+    (home / "dags" / "echo.cwl").write_text(CHAIN)
+    parse("echo.cwl")
+    return "echo"
 
 
 @pytest.fixture

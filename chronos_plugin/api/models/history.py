@@ -243,7 +243,8 @@ class PartCount(BaseModel):
     @classmethod
     def of(cls, part: questions.Part) -> PartCount:
         """Return the count as clients see it."""
-        return cls(job=Job.of(part.job), state=part.state.name, runs=part.runs)
+        fields: dict[str, Any] = {"job": Job.of(part.job), "state": part.state.name, "runs": part.runs}
+        return cls(**fields)
 
 
 class Parts(BaseModel):
