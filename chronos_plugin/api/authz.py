@@ -39,6 +39,30 @@ def requires(permission: Permission, method: Method = "GET") -> Callable[..., An
     return check
 
 
+def check_deploying(user: Any) -> None:
+    """Refuse (403) who may not deploy workflows; as :func:`may_deploy`, where no path says what is asked."""
+    requires(Permission.WORKFLOWS, "PUT")(user)
+    _deployer(user)
+
+
+def check_starting(dag_id: str, user: Any) -> None:
+    """Refuse (403) who may not start runs of a DAG."""
+    requires(Permission.WORKFLOWS, "POST")(user)
+    _on_runs(dag_id, "POST", user)
+
+
+def check_reading(dag_id: str, user: Any) -> None:
+    """Refuse (403) who may not read the runs of a DAG."""
+    requires(Permission.RUNS)(user)
+    _on_runs(dag_id, "GET", user)
+
+
+def check_steering(dag_id: str, user: Any) -> None:
+    """Refuse (403) who may not hold, release or cancel runs of a DAG."""
+    requires(Permission.RUNS, "PUT")(user)
+    _on_runs(dag_id, "PUT", user)
+
+
 def may_deploy(user: Annotated[Any, Depends(requires(Permission.WORKFLOWS, "PUT"))]) -> Any:
     """Refuse (403) who may not deploy workflows; return the user.
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
 import time
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -30,8 +27,6 @@ _PAGE = 100
 _CONFLICT = 409
 _UNAUTHORIZED = 401
 _PASSING = (500, 502, 503, 504)
-# Zip files know no time before; a fixed one makes equal bundles equal archives.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass
@@ -231,18 +226,6 @@ class Client:
             return self._session.request(method, self.server + path, timeout=TIMEOUT, **arguments)
         except self._failures as error:
             raise ServiceFailed(f"{self.server} does not answer: {error}") from error
-
-
-def pack(base: Path, files: list[Path]) -> bytes:
-    """Return a zip archive of files below ``base``; the same files give the same bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(set(files)):
-            entry = zipfile.ZipInfo(path.relative_to(base).as_posix(), _EPOCH)
-            entry.external_attr = (0o755 if os.access(path, os.X_OK) else 0o644) << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes())
-    return buffer.getvalue()
 
 
 def _messages(content: Any) -> Iterator[str]:
