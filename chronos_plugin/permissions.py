@@ -30,3 +30,12 @@ METHODS = {
     Permission.TARGETS: ("GET",),
 }
 """The rights that there are on each."""
+
+_VIEWER = dict.fromkeys(Permission, ("GET",))
+_USER = {**_VIEWER, Permission.WORKFLOWS: ("GET", "POST"), Permission.RUNS: ("GET", "PUT")}
+
+ROLES = {"Viewer": _VIEWER, "User": _USER, "Op": METHODS, "Admin": METHODS}
+"""What the roles of Airflow's FAB auth manager get; more than this, FAB's own pages give."""
+
+FAB_ACTIONS = {"GET": "can_read", "POST": "can_create", "PUT": "can_edit", "DELETE": "can_delete"}
+"""Methods in the words of FAB."""
