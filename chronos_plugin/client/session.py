@@ -7,17 +7,22 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from chronos_plugin.errors import (
+    AlreadyKnown,
     ChronosError,
     CwlInvalid,
     CwlUnsupported,
     InputInvalid,
+    NotKnown,
     ServiceFailed,
     SourceLocation,
 )
+
+if TYPE_CHECKING:
+    from chronos_plugin.client.history import RemoteHistory
 
 TIMEOUT = 60.0
 PATIENCE = 60.0
@@ -26,6 +31,13 @@ PATIENCE = 60.0
 _PAGE = 100
 _CONFLICT = 409
 _UNAUTHORIZED = 401
+_OF_THE_ASKER = (404, 409, 422)
+_ASKED_WRONG: dict[str, type[InputInvalid]] = {
+    "InputInvalid": InputInvalid,
+    "Invalid request": InputInvalid,
+    "NotKnown": NotKnown,
+    "AlreadyKnown": AlreadyKnown,
+}
 _PASSING = (500, 502, 503, 504)
 
 
@@ -69,6 +81,13 @@ class Client:
             token = str(_value("POST", "/auth/token", answer)["access_token"])
         self._session.headers["Authorization"] = f"Bearer {token}"
         self._logged_in = True
+
+    @property
+    def history(self) -> RemoteHistory:
+        """The history: runs, datasets, lineage."""
+        from chronos_plugin.client.history import RemoteHistory
+
+        return RemoteHistory(self)
 
     def deploy(self, name: str, archive: bytes, root: str, fragment: str, *, dry_run: bool = False) -> Any:
         """Send a bundle; return what the server says of it.
@@ -282,6 +301,10 @@ def _refusal(method: str, path: str, answer: Any) -> ChronosError:
         error = CwlUnsupported if kind == CwlUnsupported.kind else CwlInvalid
         return error(str(body.get("message")), location=location, suggestion=body.get("suggestion"))
     detail = body.get("detail", answer.text[:500])
+    if status in _OF_THE_ASKER:
+        known = _ASKED_WRONG.get(str(body.get("title")))
+        if known is not None:
+            return known(str(detail))
     if status == _UNAUTHORIZED:
         return ServiceFailed(
             "the login was refused: check CHRONOS_USERNAME, CHRONOS_PASSWORD or CHRONOS_TOKEN", status=status
