@@ -8,7 +8,6 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-
 _WORKFLOW: dict[str, Any] = {
     "dag_id": "swot_coverage",
     "description": "Ground coverage of one SWOT cycle",
