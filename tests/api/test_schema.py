@@ -98,7 +98,7 @@ def _asked(operation: Any, mode: Any, headers: dict[str, str]) -> dict[int, int]
     @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
         # Airflow itself answers paths with a line break: they do not reach us.
-        hypothesis.assume("\n" not in "".join(map(str, (case.path_parameters or {}).values())))
+        hypothesis.assume("%0A" not in "".join(map(str, (case.path_parameters or {}).values())))
         response = case.call(headers=headers)
         statuses[response.status_code] += 1
         case.validate_response(response, excluded_checks=_not_said())
