@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benches.drill_targets import TARGETS, DrillTarget
+from benches.drill_targets import DrillTarget, targets
 from benches.installation import Installation, installation
 
 FAST = {
@@ -40,7 +40,8 @@ FAST = {
     "AIRFLOW__CHRONOS__RETRY_DELAY": "1",
     "CHRONOS_RESPAWN": "1",
 }
-WEIGHTS = {"task": 6, "worker": 3, "triggerer": 4, "scheduler": 1, "agent": 4}
+WEIGHTS = {"task": 6, "worker": 3, "triggerer": 4, "scheduler": 1}
+AGENT_WEIGHT = 2
 
 
 @dataclass
@@ -180,10 +181,10 @@ class Drill:
 
     def _kill(self) -> None:
         victims = self._victims()
-        kinds = [kind for kind in WEIGHTS if victims.get(kind)]
-        if not kinds:
+        if not victims:
             return
-        kind = self.random.choices(kinds, [WEIGHTS[k] for k in kinds])[0]
+        kinds = sorted(victims)
+        kind = self.random.choices(kinds, [WEIGHTS.get(k, AGENT_WEIGHT) for k in kinds])[0]
         pid = self.random.choice(victims[kind])
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -209,7 +210,8 @@ class Drill:
             elif parent == loader and self._component(pid) in ("scheduler", "triggerer"):
                 found.setdefault(self._component(pid), []).append(pid)
         for target in self.targets:
-            found.setdefault("agent", []).extend(target.agents())
+            if pids := target.agents():
+                found[target.agent] = pids
         return found
 
     def _component(self, pid: int) -> str:
@@ -249,6 +251,15 @@ def _processes(root: int) -> Iterator[tuple[int, int, str]]:
             yield pid, parent, title
 
 
+def _available(wanted: list[DrillTarget]) -> list[DrillTarget]:
+    """Return those that this machine can have; say why the others are left out."""
+    lacking = {target.name: target.lacking() for target in wanted}
+    for name, why in lacking.items():
+        if why is not None:
+            print(f"{name} is left out: {why}", flush=True)
+    return [target for target in wanted if lacking[target.name] is None]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the drill; the exit status is 0 if nothing was lost and nothing doubled."""
     parser = argparse.ArgumentParser(prog="drill", description=__doc__.splitlines()[0])
@@ -257,14 +268,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=4.0, help="that each execution takes")
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between kills, on average")
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--targets", default=",".join(t.name for t in TARGETS if t.available()))
+    known = targets()
+    parser.add_argument("--targets", default=",".join(t.name for t in known), help="default: all")
     parser.add_argument("--json", type=Path, help="write the result here")
     options = parser.parse_args(arguments)
     options.seed = options.seed if options.seed is not None else random.randrange(1 << 30)
-    chosen = [t for t in TARGETS if t.name in options.targets.split(",")]
+    chosen = _available([t for t in known if t.name in options.targets.split(",")])
     print(f"seed {options.seed}; targets: {', '.join(t.name for t in chosen)}", flush=True)
+    environment = FAST | {name: value for t in chosen for name, value in t.environment().items()}
     with contextlib.ExitStack() as stack:
-        airflow = stack.enter_context(installation(FAST))
+        airflow = stack.enter_context(installation(environment))
         for target in chosen:
             stack.enter_context(target.running(airflow.home))
         setting = {"targets": {t.name: t.setting() for t in chosen}}

@@ -3,9 +3,55 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+AIRFLOW = Path(sys.executable).with_name("airflow")
+
+
+class Supervised:
+    """A process that is started again whenever it ends, as a service manager does.
+
+    Args:
+        log: Takes what it says, over all its starts.
+    """
+
+    def __init__(self, command: list[str], environment: Mapping[str, str], log: Path) -> None:
+        self._command, self._environment, self._log = command, dict(environment), log
+        self._ending = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep, name=command[0])
+        self._thread.start()
+
+    @property
+    def pid(self) -> int | None:
+        """Its process while it lives."""
+        child = self._child
+        return child.pid if child is not None and child.returncode is None else None
+
+    def _keep(self) -> None:
+        while not self._ending.is_set():
+            with open(self._log, "ab") as log:
+                self._child = subprocess.Popen(
+                    self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
+                self._child.wait()
+            self._ending.wait(0.5)
+
+    def stop(self) -> None:
+        """End it, and start it no more."""
+        self._ending.set()
+        while self._thread.is_alive():
+            if (child := self._child) is not None:
+                child.kill()
+            self._thread.join(0.2)
 
 
 class DrillTarget:
@@ -13,18 +59,25 @@ class DrillTarget:
 
     Attributes:
         name: Of the target in the drill.
+        agent: What its agent is called among the killed.
     """
+
+    agent = ""
 
     def __init__(self, name: str, setting: dict[str, Any]) -> None:
         self.name, self._setting = name, setting
 
-    def available(self) -> bool:
-        """Whether this machine can have it."""
-        return True
+    def lacking(self) -> str | None:
+        """Return why this machine cannot have it; None where it can."""
+        return None
 
     def setting(self) -> dict[str, Any]:
         """Return its entry in the targets file."""
         return self._setting
+
+    def environment(self) -> dict[str, str]:
+        """Return what Airflow and the target's own processes are to be told."""
+        return {}
 
     @contextlib.contextmanager
     def running(self, home: Path) -> Iterator[None]:
@@ -37,6 +90,125 @@ class DrillTarget:
         return []
 
 
-TARGETS = [
-    DrillTarget("local", {"kind": "local", "poll_interval": 1, "max_cores": 16, "options": {"caps": "none"}}),
-]
+class DoubledTarget(DrillTarget):
+    """A target whose system is a double in a process of its own, and which has an agent.
+
+    Args:
+        server: Arguments of the double's module; ``{port}`` and ``{folder}`` are filled in.
+        command: The agent, after ``airflow chronos``.
+        connection: Its Airflow connection, without host and port.
+        variables: More of the environment.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        setting: dict[str, Any],
+        *,
+        server: list[str],
+        command: list[str],
+        connection: dict[str, Any],
+        variables: dict[str, str],
+    ) -> None:
+        super().__init__(name, setting)
+        self.agent = f"{name} agent"
+        self._server, self._command = server, command
+        self._connection, self._variables = connection, variables
+        self._port = free_port()
+        self._kept: Supervised | None = None
+
+    def environment(self) -> dict[str, str]:
+        """Return the connection to the double, and the rest."""
+        connection = {**self._connection, "host": "127.0.0.1", "port": self._port}
+        name = f"AIRFLOW_CONN_{self.name.upper()}_DEFAULT"
+        return {name: json.dumps(connection), **self._variables}
+
+    @contextlib.contextmanager
+    def running(self, home: Path) -> Iterator[None]:
+        """Start the double and the agent."""
+        folder = home / f"{self.name}-double"
+        folder.mkdir()
+        words = [word.format(port=self._port, folder=folder) for word in self._server]
+        environment = {**os.environ, "AIRFLOW_HOME": str(home)}
+        with open(home / f"{self.name}-double.log", "wb") as log:
+            server = subprocess.Popen([sys.executable, "-m", *words], stdout=log, stderr=log)
+        try:
+            command = [str(AIRFLOW), "chronos", *self._command]
+            self._kept = Supervised(command, environment, home / f"{self.name}-agent.log")
+            try:
+                yield
+            finally:
+                self._kept.stop()
+        finally:
+            server.terminate()
+            server.wait()
+
+    def agents(self) -> list[int]:
+        """Return the agent's pid."""
+        pid = self._kept.pid if self._kept is not None else None
+        return [] if pid is None else [pid]
+
+
+class SlurmTarget(DrillTarget):
+    """Slurm where it runs; its own daemons are not killed."""
+
+    def lacking(self) -> str | None:
+        """Ask whether it answers."""
+        try:
+            done = subprocess.run(["scontrol", "ping"], capture_output=True, timeout=30, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return "no Slurm is installed here"
+        return None if done.returncode == 0 else "Slurm does not answer (.ci/services/slurm.sh start)"
+
+    def setting(self) -> dict[str, Any]:
+        """Return its entry, with the variable by which its commands find it."""
+        known = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
+        options = {**self._setting["options"], "environment": known}
+        return {**self._setting, "options": options}
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def targets() -> list[DrillTarget]:
+    """Return all targets that the drill knows, whether or not this machine can have them."""
+    return [
+        DrillTarget(
+            "local", {"kind": "local", "poll_interval": 1, "max_cores": 16, "options": {"caps": "none"}}
+        ),
+        DoubledTarget(
+            "mesos",
+            {"kind": "mesos", "poll_interval": 1},
+            server=["chronos_plugin.hooks.mesos.double", "--port", "{port}", "--root", "{folder}"]
+            + ["--cpus", "16", "--mem", "16384"],
+            command=["mesos", "agent"],
+            connection={"conn_type": "chronos_mesos"},
+            variables={"AIRFLOW__CHRONOS__MESOS_LEASE": "3"},
+        ),
+        DoubledTarget(
+            "safescale",
+            {
+                "kind": "safescale",
+                "poll_interval": 1,
+                "options": {"node_sizing": "cpu~8", "node_cores": 8, "max_nodes": 2},
+            },
+            server=["chronos_plugin.hooks.safescale.double", "--port", "{port}", "--root", "{folder}"]
+            + ["--host-seconds", "1"],
+            command=["cloud", "agent"],
+            connection={"conn_type": "chronos_safescale", "extra": json.dumps({"tenant": "test"})},
+            variables={"AIRFLOW__CHRONOS__CLOUD_LEASE": "3"},
+        ),
+        SlurmTarget(
+            "slurm",
+            {
+                "kind": "toil",
+                "poll_interval": 1,
+                "container_engine": "none",
+                "options": {"system": "slurm"},
+            },
+        ),
+    ]

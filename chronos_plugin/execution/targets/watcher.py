@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from chronos_plugin.errors import ServiceFailed, TargetUnreachable
+from chronos_plugin.errors import ChronosError, ServiceFailed, TargetUnreachable
 from chronos_plugin.execution.bindings.document import TargetSetting
 from chronos_plugin.execution.targets.admission import Admission
 from chronos_plugin.execution.targets.base import JobState, JobStatus, Target
@@ -80,7 +80,7 @@ class Watcher:
                 await submitting
             self._wake.set()
             return await self._brought_back(entry, await entry.ended)
-        except ServiceFailed as error:
+        except ChronosError as error:
             entry.settle(JobStatus(JobState.REFUSED, reason=str(error)))
             return await entry.ended
         finally:
