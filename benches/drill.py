@@ -180,12 +180,18 @@ class Drill:
         raise AssertionError
 
     def _kill(self) -> None:
-        victims = self._victims()
-        if not victims:
+        agents = [target.agent for target in self.targets if target.agent]
+        weights = {**WEIGHTS, **dict.fromkeys(agents, AGENT_WEIGHT)}
+        kind = self.random.choices(list(weights), list(weights.values()))[0]
+        # Tasks and busy workers come and go: one is waited for.
+        deadline = time.monotonic() + 3
+        while not (victims := self._victims()).get(kind) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if not victims.get(kind):
             return
-        kinds = sorted(victims)
-        kind = self.random.choices(kinds, [WEIGHTS.get(k, AGENT_WEIGHT) for k in kinds])[0]
         pid = self.random.choice(victims[kind])
+        # It is to die anywhere in its life, not always as it begins.
+        time.sleep(self.random.uniform(0, 0.3))
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
             self.tally.kills[kind] += 1
