@@ -192,6 +192,8 @@ class Drill:
         pid = self.random.choice(victims[kind])
         # It is to die anywhere in its life, not always as it begins.
         time.sleep(self.random.uniform(0, 0.3))
+        if pid not in self._victims().get(kind, []):
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
             self.tally.kills[kind] += 1
