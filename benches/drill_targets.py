@@ -94,7 +94,7 @@ class DoubledTarget(DrillTarget):
     """A target whose system is a double in a process of its own, and which has an agent.
 
     Args:
-        server: Arguments of the double's module; ``{port}`` and ``{folder}`` are filled in.
+        server: The double's module and arguments; ``{port}`` and ``{folder}`` are filled in.
         command: The agent, after ``airflow chronos``.
         connection: Its Airflow connection, without host and port.
         variables: More of the environment.
@@ -105,7 +105,7 @@ class DoubledTarget(DrillTarget):
         name: str,
         setting: dict[str, Any],
         *,
-        server: list[str],
+        server: str,
         command: list[str],
         connection: dict[str, Any],
         variables: dict[str, str],
@@ -128,7 +128,7 @@ class DoubledTarget(DrillTarget):
         """Start the double and the agent."""
         folder = home / f"{self.name}-double"
         folder.mkdir()
-        words = [word.format(port=self._port, folder=folder) for word in self._server]
+        words = [word.format(port=self._port, folder=folder) for word in self._server.split()]
         environment = {**os.environ, "AIRFLOW_HOME": str(home)}
         with open(home / f"{self.name}-double.log", "wb") as log:
             server = subprocess.Popen([sys.executable, "-m", *words], stdout=log, stderr=log)
@@ -183,8 +183,7 @@ def targets() -> list[DrillTarget]:
         DoubledTarget(
             "mesos",
             {"kind": "mesos", "poll_interval": 1},
-            server=["chronos_plugin.hooks.mesos.double", "--port", "{port}", "--root", "{folder}"]
-            + ["--cpus", "16", "--mem", "16384"],
+            server="chronos_plugin.hooks.mesos.double --port {port} --root {folder} --cpus 16 --mem 16384",
             command=["mesos", "agent"],
             connection={"conn_type": "chronos_mesos"},
             variables={"AIRFLOW__CHRONOS__MESOS_LEASE": "3"},
@@ -196,8 +195,7 @@ def targets() -> list[DrillTarget]:
                 "poll_interval": 1,
                 "options": {"node_sizing": "cpu~8", "node_cores": 8, "max_nodes": 2},
             },
-            server=["chronos_plugin.hooks.safescale.double", "--port", "{port}", "--root", "{folder}"]
-            + ["--host-seconds", "1"],
+            server="chronos_plugin.hooks.safescale.double --port {port} --root {folder} --host-seconds 1",
             command=["cloud", "agent"],
             connection={"conn_type": "chronos_safescale", "extra": json.dumps({"tenant": "test"})},
             variables={"AIRFLOW__CHRONOS__CLOUD_LEASE": "3"},

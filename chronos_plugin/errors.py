@@ -9,6 +9,7 @@
     ├── InputInvalid              an input object does not fit the process
     ├── StepFailed                a step ran and failed
     │   ├── StepFailedTemporarily the tool said by its exit code that a retry may help
+    │   ├── StepCancelled         somebody has ended the tool or its job
     │   └── StepLost              the tool was not run to its end, through no fault of its own
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
@@ -113,6 +114,10 @@ class StepFailed(ChronosError):
 
 class StepFailedTemporarily(StepFailed):
     """Raised when the exit code is one of the tool's ``temporaryFailCodes``."""
+
+
+class StepCancelled(StepFailed):
+    """Raised when somebody has ended the tool's job, in CHRONOS or beside it: no retry is in order."""
 
 
 class StepLost(StepFailed):
