@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benches.drill_targets import DrillTarget, targets
-from benches.installation import Installation, installation
+from benches.installation import Installation
+from benches.targets import BenchTarget, available, started, targets
 
 FAST = {
     # A dead process is noticed in seconds, so that many kills fit into minutes.
@@ -130,7 +130,7 @@ class Drill:
     """One drill over one installation."""
 
     def __init__(
-        self, airflow: Installation, targets: list[DrillTarget], options: argparse.Namespace
+        self, airflow: Installation, targets: list[BenchTarget], options: argparse.Namespace
     ) -> None:
         self.airflow, self.targets = airflow, targets
         self.elements, self.seconds = options.elements, options.seconds
@@ -259,15 +259,6 @@ def _processes(root: int) -> Iterator[tuple[int, int, str]]:
             yield pid, parent, title
 
 
-def _available(wanted: list[DrillTarget]) -> list[DrillTarget]:
-    """Return those that this machine can have; say why the others are left out."""
-    lacking = {target.name: target.lacking() for target in wanted}
-    for name, why in lacking.items():
-        if why is not None:
-            print(f"{name} is left out: {why}", flush=True)
-    return [target for target in wanted if lacking[target.name] is None]
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the drill; the exit status is 0 if nothing was lost and nothing doubled."""
     parser = argparse.ArgumentParser(prog="drill", description=__doc__.splitlines()[0])
@@ -281,17 +272,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write the result here")
     options = parser.parse_args(arguments)
     options.seed = options.seed if options.seed is not None else random.randrange(1 << 30)
-    chosen = _available([t for t in known if t.name in options.targets.split(",")])
+    chosen = available([t for t in known if t.name in options.targets.split(",")])
     print(f"seed {options.seed}; targets: {', '.join(t.name for t in chosen)}", flush=True)
-    environment = FAST | {name: value for t in chosen for name, value in t.environment().items()}
-    with contextlib.ExitStack() as stack:
-        airflow = stack.enter_context(installation(environment))
-        for target in chosen:
-            stack.enter_context(target.running(airflow.home))
-        setting = {"targets": {t.name: t.setting() for t in chosen}}
-        file = airflow.home / "chronos" / "targets.yaml"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(setting))
+    with started(chosen, FAST) as airflow:
         names = [t.name for t in chosen]
         bindings = {"bindings": [{"step": name, "target": name} for name in names]}
         (airflow.dags / "drill.targets.yaml").write_text(json.dumps(bindings))

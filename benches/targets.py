@@ -1,4 +1,4 @@
-"""The targets of the kill drill: how each is set up, and which processes of its own are to be killed."""
+"""Targets for drills and comparisons: how each is set up, and which processes of its own may be killed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from benches.installation import Installation, installation
 
 AIRFLOW = Path(sys.executable).with_name("airflow")
 
@@ -54,12 +56,12 @@ class Supervised:
             self._thread.join(0.2)
 
 
-class DrillTarget:
+class BenchTarget:
     """One target; the base has neither servers nor agents.
 
     Attributes:
-        name: Of the target in the drill.
-        agent: What its agent is called among the killed.
+        name: Of the target.
+        agent: What its agent is called; empty if it has none.
     """
 
     agent = ""
@@ -90,7 +92,7 @@ class DrillTarget:
         return []
 
 
-class DoubledTarget(DrillTarget):
+class DoubledTarget(BenchTarget):
     """A target whose system is a double in a process of its own, and which has an agent.
 
     Args:
@@ -149,22 +151,73 @@ class DoubledTarget(DrillTarget):
         return [] if pid is None else [pid]
 
 
-class SlurmTarget(DrillTarget):
+class ContainerTarget(BenchTarget):
+    """Docker where it answers and has the image of the demo."""
+
+    image = "chronos-demo:local"
+
+    def __init__(self) -> None:
+        setting = {"kind": "container", "container_engine": "docker", "poll_interval": 1, "max_cores": 4}
+        super().__init__("container", {**setting, "options": {"default_image": self.image}})
+
+    def lacking(self) -> str | None:
+        """Ask for the image."""
+        if not _answers("docker", "version"):
+            return "no container engine answers (.ci/engine/start.sh)"
+        if not _answers("docker", "image", "inspect", self.image):
+            return f"there is no image {self.image} (.ci/engine/images.sh, .ci/engine/demo_image.sh)"
+        return None
+
+
+class SlurmTarget(BenchTarget):
     """Slurm where it runs; its own daemons are not killed."""
 
     def lacking(self) -> str | None:
         """Ask whether it answers."""
-        try:
-            done = subprocess.run(["scontrol", "ping"], capture_output=True, timeout=30, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            return "no Slurm is installed here"
-        return None if done.returncode == 0 else "Slurm does not answer (.ci/services/slurm.sh start)"
+        return None if _answers("scontrol", "ping") else "no Slurm answers (.ci/services/slurm.sh start)"
 
     def setting(self) -> dict[str, Any]:
         """Return its entry, with the variable by which its commands find it."""
         known = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
         options = {**self._setting["options"], "environment": known}
         return {**self._setting, "options": options}
+
+
+def available(wanted: Sequence[BenchTarget]) -> list[BenchTarget]:
+    """Return those that this machine can have; say why the others are left out."""
+    lacking = {target.name: target.lacking() for target in wanted}
+    for name, why in lacking.items():
+        if why is not None:
+            print(f"{name} is left out: {why}", flush=True)
+    return [target for target in wanted if lacking[target.name] is None]
+
+
+@contextlib.contextmanager
+def started(
+    chosen: Sequence[BenchTarget], options: Mapping[str, str], dags: Path | None = None
+) -> Iterator[Installation]:
+    """Start an Airflow with these targets in its targets file, and what they need beside it.
+
+    Args:
+        options: Environment variables for its components.
+        dags: As :func:`~benches.installation.installation`.
+    """
+    environment = {name: value for target in chosen for name, value in target.environment().items()}
+    with contextlib.ExitStack() as stack:
+        airflow = stack.enter_context(installation({**options, **environment}, dags))
+        for target in chosen:
+            stack.enter_context(target.running(airflow.home))
+        file = airflow.home / "chronos" / "targets.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"targets": {t.name: t.setting() for t in chosen}}))
+        yield airflow
+
+
+def _answers(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def free_port() -> int:
@@ -174,10 +227,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def targets() -> list[DrillTarget]:
-    """Return all targets that the drill knows, whether or not this machine can have them."""
+def targets() -> list[BenchTarget]:
+    """Return targets that have something to be killed, whether or not this machine can have them."""
     return [
-        DrillTarget(
+        BenchTarget(
             "local", {"kind": "local", "poll_interval": 1, "max_cores": 16, "options": {"caps": "none"}}
         ),
         DoubledTarget(
