@@ -6,6 +6,7 @@ Airflow reads descriptions, types and defaults from :data:`OPTIONS` through the 
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import tempfile
@@ -377,11 +378,22 @@ class Settings:
 
 
 def load() -> Settings:
-    """Read the ``[chronos]`` section of the running Airflow.
+    """Return the ``[chronos]`` section of the running Airflow.
+
+    Read once for each state of the environment: a task asks often, and Airflow's lookups are slow.
 
     Raises:
         SettingInvalid: If an option cannot be understood; the message names it.
     """
+    from airflow.configuration import conf
+
+    relevant = ("AIRFLOW", "HOME")
+    return _loaded(id(conf), tuple(item for item in os.environ.items() if item[0].startswith(relevant)))
+
+
+@functools.lru_cache(maxsize=4)
+def _loaded(configuration: int, environment: tuple[tuple[str, str], ...]) -> Settings:
+    del configuration, environment  # What `conf` reads.
     from airflow.configuration import conf
 
     home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
