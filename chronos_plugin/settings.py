@@ -262,6 +262,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "",
     },
+    "cloud_lease": {
+        "description": (
+            "Seconds after whose lapse another airflow chronos cloud agent takes over from one that has died."
+        ),
+        "type": "float",
+        "default": "15",
+    },
     "mesos_lease": {
         "description": (
             "Seconds after whose lapse another airflow chronos mesos agent takes over from one that has died."
@@ -361,6 +368,7 @@ class Settings:
     preload: str = "auto"
     parse_process_files: int = 100
     unchanged_parse_interval: int = 3600
+    cloud_lease: float = 15.0
     mesos_lease: float = 15.0
     mesos_doubt_timeout: float = 3600.0
     mesos_keep_days: float = 30.0
@@ -471,6 +479,7 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         preload=_word("preload", values, PRELOAD_MODES),
         parse_process_files=max(1, _number("parse_process_files", values, int)),
         unchanged_parse_interval=_number("unchanged_parse_interval", values, int),
+        cloud_lease=max(1.0, _number("cloud_lease", values, float)),
         mesos_lease=max(1.0, _number("mesos_lease", values, float)),
         mesos_doubt_timeout=_number("mesos_doubt_timeout", values, float),
         mesos_keep_days=_number("mesos_keep_days", values, float),
