@@ -25,7 +25,7 @@ _SHORT = 60
 @plainly
 def ancestors(arguments: Namespace) -> None:
     """Print what a dataset was made from."""
-    history, dataset = _one(arguments.dataset)
+    history, dataset = one_dataset(arguments.dataset)
     found = history.ancestors(dataset.id or 0, depth=arguments.depth, limit=arguments.limit)
     _print_lineage(found, dataset, arguments.json, back=True)
 
@@ -33,7 +33,7 @@ def ancestors(arguments: Namespace) -> None:
 @plainly
 def descendants(arguments: Namespace) -> None:
     """Print what was made from a dataset."""
-    history, dataset = _one(arguments.dataset)
+    history, dataset = one_dataset(arguments.dataset)
     found = history.descendants(dataset.id or 0, depth=arguments.depth, limit=arguments.limit)
     _print_lineage(found, dataset, arguments.json, back=False)
 
@@ -99,7 +99,7 @@ def show_run(arguments: Namespace) -> None:
     from chronos_plugin.db.store.history import History
 
     history = History()
-    run = history.run(_identity(arguments.run))
+    run = history.run(identity_of(arguments.run))
     log = _log_place(history, run)
     if arguments.json:
         _print_json({**_run(run), "log": log, "links": _links(run), "facets": dict(run.facets)})
@@ -122,7 +122,7 @@ def diff_runs(arguments: Namespace) -> int:
     """Print why two runs differ; status 1 if they do."""
     from chronos_plugin.db.store.history import History
 
-    found = History().compare(_identity(arguments.first), _identity(arguments.second))
+    found = History().compare(identity_of(arguments.first), identity_of(arguments.second))
     if arguments.json:
         _print_json([vars(d) for d in found])
     elif found:
@@ -162,7 +162,7 @@ def find_datasets(arguments: Namespace) -> None:
 @plainly
 def show_dataset(arguments: Namespace) -> None:
     """Print one dataset and the run that made it."""
-    history, dataset = _one(arguments.dataset)
+    history, dataset = one_dataset(arguments.dataset)
     dataset = history.dataset(dataset.id or 0)
     producer = history.producer(dataset.id or 0)
     if arguments.json:
@@ -206,7 +206,7 @@ def activity(arguments: Namespace) -> None:
 # -- what is asked for -----------------------------------------------------------------------------
 
 
-def _one(text: str) -> tuple[History, Dataset]:
+def one_dataset(text: str) -> tuple[History, Dataset]:
     """Return the dataset that a word of the command line means: an id, a path, a URI, or a name."""
     from chronos_plugin.db.store.history import History
 
@@ -222,7 +222,8 @@ def _one(text: str) -> tuple[History, Dataset]:
     return history, found[0]
 
 
-def _identity(text: str) -> UUID | int:
+def identity_of(text: str) -> UUID | int:
+    """Return the id or number of a run that a word of the command line is."""
     if text.isdigit():
         return int(text)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -147,6 +147,14 @@ class History:
                 error=str(facets.get("error", run.error)),
                 links=assemble.links_of_row(connection, row, dictionaries),
             )
+
+    def full_runs(self, numbers: Collection[int]) -> list[Run]:
+        """Return runs by number with links and facets; archived and unknown ones are left out."""
+        from chronos_plugin.db.exporting import full_runs
+
+        with self._asking() as (connection, dictionaries):
+            rows = list(read.runs(connection, numbers).values())
+            return full_runs(connection, rows, dictionaries)
 
     def dataset(self, identity: int) -> Dataset:
         """Return a dataset with its facets, version and copies.
