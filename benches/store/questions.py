@@ -16,10 +16,9 @@ from benches.store.feed import Made
 from benches.store.generator import START
 from chronos_plugin.db.engine import make_engine
 from chronos_plugin.db.store.history import History
-from chronos_plugin.db.store.listing import RunFilter
-from chronos_plugin.db.store.search import DatasetFilter
 from chronos_plugin.lineage.model import RunState
 from chronos_plugin.lineage.product_types import BUILT_IN, ProductTypes
+from chronos_plugin.lineage.questions import DatasetFilter, RunFilter
 
 WRITTEN = 100
 """Runs a second, meanwhile."""

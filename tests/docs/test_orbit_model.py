@@ -15,10 +15,10 @@ from chronos_plugin.db.engine import make_engine
 from chronos_plugin.db.store import lists
 from chronos_plugin.db.store.history import History
 from chronos_plugin.db.store.loader import Loader
-from chronos_plugin.db.store.search import DatasetFilter
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.lineage.facets import facet_types
 from chronos_plugin.lineage.product_types import ProductTypes, load_product_types
+from chronos_plugin.lineage.questions import DatasetFilter
 from tests.db.store.conftest import NOON, product, record
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -16,10 +16,10 @@ from chronos_plugin.db.store import archive, lists, maintenance, parquet
 from chronos_plugin.db.store.history import History
 from chronos_plugin.db.store.loader import Loader
 from chronos_plugin.db.store.partitions import spans
-from chronos_plugin.db.store.search import DatasetFilter
 from chronos_plugin.db.tables import lineage as tables
 from chronos_plugin.errors import ArchiveInvalid, DatabaseUnsupported, InputInvalid, ServiceBusy
 from chronos_plugin.lineage.model import RunState
+from chronos_plugin.lineage.questions import DatasetFilter
 from tests.db.store.conftest import NOON, TYPES, product, record
 
 SHA = "sha1$" + "ab" * 20
