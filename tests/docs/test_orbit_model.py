@@ -16,7 +16,7 @@ from chronos_plugin.db.store import lists
 from chronos_plugin.db.store.history import History
 from chronos_plugin.db.store.loader import Loader
 from chronos_plugin.errors import InputInvalid
-from chronos_plugin.lineage.facets import facet_types
+from chronos_plugin.lineage import facets
 from chronos_plugin.lineage.product_types import ProductTypes, load_product_types
 from chronos_plugin.lineage.questions import DatasetFilter
 from tests.db.store.conftest import NOON, product, record
@@ -40,9 +40,12 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     )
     monkeypatch.syspath_prepend(str(info.parent))
     monkeypatch.syspath_prepend(str(SAMPLE))
-    facet_types.cache_clear()
+    caches = (facets.facet_types, facets._validator)
+    for cache in caches:
+        cache.cache_clear()
     yield importlib.import_module("orbit_model")
-    facet_types.cache_clear()
+    for cache in caches:
+        cache.cache_clear()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def dataset_of(row: DatasetRow, dictionaries: Dictionaries) -> Dataset:
     """Return the dataset of a row, without facets, version and copies."""
     namespace, template, kind = dictionaries.template(row.template)
     path = names.decode(template, row.numbers)
-    recognised = dictionaries.types.recognise(path.rpartition("/")[2])
+    recognised = dictionaries.types.recognise(path.rpartition("/")[2], kind=kind)
     return Dataset(
         namespace=namespace,
         path=path,

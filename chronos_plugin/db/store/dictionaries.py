@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
@@ -111,17 +112,26 @@ class Dictionaries:
         connection.execute(tables.label.insert().values(id=number, kind=kind, text=text))
         return self._add_label((kind, text), number)
 
-    def need_template(self, connection: Connection, namespace: str, text: str, name: str, stated: str) -> int:
+    def need_template(
+        self,
+        connection: Connection,
+        namespace: str,
+        text: str,
+        name: str,
+        stated: str,
+        facets: Mapping[str, Any] = MappingProxyType({}),
+    ) -> int:
         """Return a template's id, giving it one.
 
         Args:
             name: Of a product with this template, to recognise its type by.
+            facets: Of the same.
             stated: Product type that the record states; empty: recognised.
         """
         if (found := self._templates.get((namespace, text))) is not None:
             return found
         number = max(self._template_texts, default=0) + 1
-        kind = stated or self.types.recognise(name).type
+        kind = stated or self.types.recognise(name, facets=facets).type
         connection.execute(
             tables.template.insert().values(id=number, namespace=namespace, text=text, type=kind)
         )

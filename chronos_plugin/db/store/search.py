@@ -239,7 +239,7 @@ class Search:
     def _fits(self, row: DatasetRow) -> bool:
         if row.template not in self.templates:
             return False
-        template = self.dictionaries.template(row.template)[1]
+        _, template, kind = self.dictionaries.template(row.template)
         name = names.decode(template, row.numbers).rpartition("/")[2]
         if not all(number in name for number in self.numbers):
             return False
@@ -247,7 +247,8 @@ class Search:
             return False
         if self.indexed and not self._facets_fit(row.id):
             return False
-        attributes = self.dictionaries.types.recognise(name).attributes if self.named else {}
+        types = self.dictionaries.types
+        attributes = types.recognise(name, kind=kind).attributes if self.named else {}
         return all(attributes.get(k) == v for k, v in self.named.items())
 
     def _facets_fit(self, identity: int) -> bool:
