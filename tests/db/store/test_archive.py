@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select, text
 
+from chronos_plugin.cli import database
+from chronos_plugin.db import engine as engines
 from chronos_plugin.db import migrate
 from chronos_plugin.db.engine import make_engine, reading
 from chronos_plugin.db.store import archive, lists, maintenance, parquet
@@ -173,6 +177,35 @@ def test_a_run_that_ends_meanwhile_stays(postgresql: Engine, tmp_path: Path) -> 
     assert [e.changed for e in ended] == [1]
     assert len(History(postgresql, TYPES).runs().runs) == 5
     archive.archive(postgresql, spans_due[1], tmp_path, lambda _: None)
+
+
+@pytest.mark.postgres
+def test_the_commands(
+    postgresql: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CHRONOS__DATABASE", postgresql.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("AIRFLOW__CHRONOS__ARCHIVE_ROOT", str(tmp_path))
+
+    def call(command: Callable[[Namespace], None], **arguments: object) -> Any:
+        command(Namespace(**{"json": True, "dry_run": False, "folder": None, **arguments}))
+        return json.loads(capsys.readouterr().out)
+
+    try:
+        before = f"{LATER + datetime.timedelta(days=1):%Y-%m-%d}"
+        assert [p["partition"] for p in call(database.archive, before=before, dry_run=True)] == ["p0000"]
+        assert call(database.archive, before="2020-01-01") == []
+        assert list(tmp_path.iterdir()) == []
+        (moved,) = call(database.archive, before=before)
+        assert moved["folder"] == str(tmp_path / "p0000")
+        assert call(database.stats)["partitions"][0]["archived"] == moved["folder"]
+        assert call(database.restore, partition=["0"], dry_run=True)[0]["archived"] == moved["folder"]
+        database.restore(Namespace(partition=["p0000"], json=False, dry_run=False))
+        printed = capsys.readouterr()
+        assert printed.out.startswith("p0000: restored: ")
+        assert "p0000: run: 2 of 2 rows" in printed.err
+        assert call(database.stats)["partitions"][0]["archived"] is None
+    finally:
+        engines.dispose()
 
 
 @pytest.mark.postgres
