@@ -62,6 +62,10 @@ def _asked_for() -> str | None:
     return None if os.environ.get(named) else f"takes a minute or more: {named}=10 asks for it"
 
 
+def _validators() -> str | None:
+    return None if given("validators") else "no Python with the validators is named (.ci/validators.sh)"
+
+
 _PROBES: dict[str, Callable[[], str | None]] = {
     "docker": _docker,
     "podman": _may_start,
@@ -71,6 +75,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "rabbitmq": _server("rabbitmq"),
     "gfal2": _may_start,
     "schemathesis": _asked_for,
+    "validators": _validators,
 }
 MARKERS = tuple(_PROBES)
 
