@@ -27,7 +27,11 @@ def _requests() -> Iterator[list[str]]:
 
 
 def test_each_request_is_answered(
-    server: Any, login: Callable[[str], dict[str, str]], past: list[Record], echo: str
+    server: Any,
+    login: Callable[[str], dict[str, str]],
+    past: list[Record],
+    echo: str,
+    logged: Path,
 ) -> None:
     headers = login("admin")
     mosaic = server.get("/chronos/api/v1/search", params={"q": "mosaic.nc"}, headers=headers).json()
