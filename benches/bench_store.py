@@ -1,8 +1,9 @@
 """The store at size: bytes per reference, load, p95 of each question while runs are written, recording.
 
-``python -m benches.bench_store SIZE`` (runs), or ``make bench-store SIZE=…``. ``CHRONOS_BENCH_DATABASE``
-names a server of your own, on which the database ``chronos_bench`` is made anew; otherwise a PostgreSQL is
-started for the time. The results of each size are kept in ``benches/results/store.json``.
+``python -m benches.bench_store SIZE`` (runs), or ``make bench-store SIZE=…``. ``CHRONOS_BENCH_DATABASE`` names
+a server of your own, on which the database ``chronos_bench`` is made anew; otherwise a PostgreSQL is started
+for the time. The results of each size are kept in ``benches/results/store.json``. With the address of a
+database that was filled before instead of a size, the questions are asked again.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from benches.store import database
 from benches.store.cpu import Cpu
 from benches.store.feed import Made, feed
 from benches.store.generator import RUNS_A_DAY, Generator, moment
-from benches.store.questions import questions_answered
+from benches.store.questions import made_in, questions_answered
 from chronos_plugin.db.engine import make_engine, writing
 from chronos_plugin.db.store import lists, maintenance
 from chronos_plugin.db.store.loader import Loader
@@ -156,7 +157,10 @@ def _machine() -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run at the given size; keep and print the result."""
+    """Run at the given size, keep and print the result; or only ask, in a database that was filled before."""
+    if arguments and "://" in arguments[0]:
+        print(json.dumps(questions_answered(arguments[0], made_in(arguments[0]), 60), indent=2))
+        return 0
     size = int(float(arguments[0])) if arguments else 100_000
     result = run(size=size)
     RESULTS.write_text(json.dumps({"benchmark": "store", **result}, indent=2) + "\n")

@@ -11,10 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sqlalchemy import text
+
 from benches.store.cpu import Cpu
 from benches.store.feed import Made
-from benches.store.generator import START
-from chronos_plugin.db.engine import make_engine
+from benches.store.generator import START, Point
+from chronos_plugin.db.engine import make_engine, reading
+from chronos_plugin.db.store import read
+from chronos_plugin.db.store.assemble import dataset_of
+from chronos_plugin.db.store.dictionaries import Dictionaries
 from chronos_plugin.db.store.history import History
 from chronos_plugin.lineage.model import RunState
 from chronos_plugin.lineage.product_types import BUILT_IN, ProductTypes
@@ -57,6 +62,24 @@ def questions_answered(url: str, made: Made, count: int) -> dict[str, dict[str, 
             writer.terminate()
     engine.dispose()
     return {"p95_ms": elapsed, "p95_cpu_ms": cpu}
+
+
+def made_in(url: str) -> Made:
+    """Return what to ask for in a database that was filled before."""
+    engine = make_engine(url)
+    dictionaries = Dictionaries(ProductTypes(BUILT_IN))
+    with reading(engine) as connection:
+        dictionaries.follow(connection)
+        parts = connection.execute(text("SELECT first, last FROM chronos.span WHERE last IS NOT NULL")).all()
+        numbers = [n for first, last in parts for n in range(first, last, 997)]
+        rows = read.datasets(connection, [n << 8 for n in numbers]).values()
+        points = [Point(d.id or 0, d.path) for d in (dataset_of(row, dictionaries) for row in rows)]
+        shared = connection.execute(
+            text("SELECT id FROM chronos.dataset WHERE id & 255 = 254 AND producer = 0")
+        ).scalars()
+        made = Made([p for p in points if "/swot/" in p.path], list(shared))
+    engine.dispose()
+    return made
 
 
 def _asked(history: History, made: Made, chooser: random.Random) -> dict[str, Ask]:
