@@ -1,6 +1,6 @@
 """The store at size: bytes per reference, load, p95 of each question while runs are written, recording.
 
-``python -m benches.bench_store SIZE`` (runs), or ``make bench-store SIZE=…``. ``CHRONOS_BENCH_DATABASE`` names
+``python -m benches.bench_store SIZE`` (runs), or ``make bench-store SIZE=…``. ``CHRONOS_BENCH_DATABASE`` is
 a server of your own, on which the database ``chronos_bench`` is made anew; otherwise a PostgreSQL is started
 for the time. The results of each size are kept in ``benches/results/store.json``. With the address of a
 database that was filled before instead of a size, the questions are asked again.
