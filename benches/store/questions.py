@@ -44,9 +44,10 @@ def questions_answered(url: str, made: Made, count: int) -> dict[str, dict[str, 
     elapsed, cpu = {}, {}
     seconds = str(60 + count * 2)
     with subprocess.Popen(
-        [sys.executable, "-m", "benches.store.writer", url, str(WRITTEN), seconds], stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "benches.store.writer", url, str(WRITTEN), seconds], stdout=subprocess.PIPE
     ) as writer:
-        time.sleep(3)
+        assert writer.stdout is not None
+        writer.stdout.readline()
         meter = Cpu(engine)
         meter.prefer()
         # As a server should: what it begins with is not to be searched for garbage again and again.
