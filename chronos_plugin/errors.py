@@ -7,8 +7,11 @@
     │   ├── CwlInvalid            the document is wrong
     │   └── CwlUnsupported        the document is valid, but asks for what cannot be run here
     ├── InputInvalid              an input object does not fit the process
+    │   ├── NotKnown              there is no such run, dataset, workflow …
+    │   └── AlreadyKnown          there is one of this name or id already
     ├── StepFailed                a step ran and failed
     │   ├── StepFailedTemporarily the tool said by its exit code that a retry may help
+    │   ├── StepCancelled         somebody has ended the tool or its job
     │   └── StepLost              the tool was not run to its end, through no fault of its own
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
@@ -100,6 +103,14 @@ class InputInvalid(ChronosError):
     """Raised when an input object misses a value, has a wrong type, or names a missing file."""
 
 
+class NotKnown(InputInvalid):
+    """Raised when there is nothing of the name or id that was given: no such run, dataset, workflow."""
+
+
+class AlreadyKnown(InputInvalid):
+    """Raised when there is something of the name or id that was given: it was not made again."""
+
+
 class StepFailed(ChronosError):
     """Raised when a step's tool ended without success.
 
@@ -114,6 +125,10 @@ class StepFailed(ChronosError):
 
 class StepFailedTemporarily(StepFailed):
     """Raised when the exit code is one of the tool's ``temporaryFailCodes``."""
+
+
+class StepCancelled(StepFailed):
+    """Raised when somebody has ended the tool's job, in CHRONOS or beside it: no retry is in order."""
 
 
 class StepLost(StepFailed):

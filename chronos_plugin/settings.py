@@ -6,6 +6,7 @@ Airflow reads descriptions, types and defaults from :data:`OPTIONS` through the 
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import re
@@ -72,6 +73,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "description": (
             "Space-separated URI prefixes that input files may come from, beside those of the shared file "
             "system; empty: any URI of a known scheme."
+        ),
+        "type": "string",
+        "default": "",
+    },
+    "wes_document_uris": {
+        "description": (
+            "Space-separated URI prefixes that the GA4GH WES endpoint fetches documents from, such as "
+            "https://workflows.example/; empty: none, documents are attached or deployed."
         ),
         "type": "string",
         "default": "",
@@ -255,6 +264,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "",
     },
+    "cloud_lease": {
+        "description": (
+            "Seconds after whose lapse another airflow chronos cloud agent takes over from one that has died."
+        ),
+        "type": "float",
+        "default": "15",
+    },
     "mesos_lease": {
         "description": (
             "Seconds after whose lapse another airflow chronos mesos agent takes over from one that has died."
@@ -373,6 +389,7 @@ class Settings:
     input_roots: tuple[Path, ...] = ()
     output_uri: str = ""
     input_uris: tuple[str, ...] = ()
+    wes_document_uris: tuple[str, ...] = ()
     data_connections: Mapping[str, str] = field(default_factory=dict)
     data_cache: Path | None = None
     data_cache_size: int = 102400
@@ -398,6 +415,7 @@ class Settings:
     preload: str = "auto"
     parse_process_files: int = 100
     unchanged_parse_interval: int = 3600
+    cloud_lease: float = 15.0
     mesos_lease: float = 15.0
     mesos_doubt_timeout: float = 3600.0
     mesos_keep_days: float = 30.0
@@ -424,11 +442,22 @@ class Settings:
 
 
 def load() -> Settings:
-    """Read the ``[chronos]`` section of the running Airflow.
+    """Return the ``[chronos]`` section of the running Airflow.
+
+    Read once for each state of the environment: a task asks often, and Airflow's lookups are slow.
 
     Raises:
         SettingInvalid: If an option cannot be understood; the message names it.
     """
+    from airflow.configuration import conf
+
+    relevant = ("AIRFLOW__", "AIRFLOW_HOME", "AIRFLOW_CONFIG", "HOME")
+    return _loaded(id(conf), tuple(item for item in os.environ.items() if item[0].startswith(relevant)))
+
+
+@functools.lru_cache(maxsize=4)
+def _loaded(configuration: int, environment: tuple[tuple[str, str], ...]) -> Settings:
+    del configuration, environment  # What `conf` reads.
     from airflow.configuration import conf
 
     home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
@@ -479,6 +508,7 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         deploy_folder=_name("deploy_folder", values),
         input_roots=tuple(folder(part) for part in values["input_roots"].split(":") if part.strip()),
         input_uris=tuple(values["input_uris"].split()),
+        wes_document_uris=tuple(values["wes_document_uris"].split()),
         data_connections=_pairs("data_connections", values),
         data_cache=named("data_cache"),
         data_cache_size=_number("data_cache_size", values, int),
@@ -504,6 +534,7 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         preload=_word("preload", values, PRELOAD_MODES),
         parse_process_files=max(1, _number("parse_process_files", values, int)),
         unchanged_parse_interval=_number("unchanged_parse_interval", values, int),
+        cloud_lease=max(1.0, _number("cloud_lease", values, float)),
         mesos_lease=max(1.0, _number("mesos_lease", values, float)),
         mesos_doubt_timeout=_number("mesos_doubt_timeout", values, float),
         mesos_keep_days=_number("mesos_keep_days", values, float),

@@ -18,7 +18,7 @@ from chronos_plugin.cli.output import plainly, print_table
 from chronos_plugin.errors import InputInvalid
 
 if TYPE_CHECKING:
-    from chronos_plugin.db.store.listing import RunFilter
+    from chronos_plugin.lineage.questions import RunFilter
 
 _STALE = 60.0
 """Seconds after which an exporter that was not seen counts as not running."""
@@ -169,7 +169,7 @@ def which_runs(arguments: Namespace) -> RunFilter:
     Raises:
         InputInvalid: If they bound them by nothing, and do not say ``--all``.
     """
-    from chronos_plugin.db.store.listing import RunFilter
+    from chronos_plugin.lineage.questions import RunFilter
 
     since, until = moment_of(arguments.since), moment_of(arguments.until)
     if since is None and not arguments.all:

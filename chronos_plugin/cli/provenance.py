@@ -67,7 +67,8 @@ def _gathered(arguments: Namespace, configured: settings.Settings, tell: Callabl
         identity = None
     if identity is not None and not isinstance(identity, int):
         return gather_run(History(), identity, **common)
-    history, dataset = one_dataset(arguments.subject)
+    history = History()
+    dataset = one_dataset(history, arguments.subject)
     return gather_product(history, dataset, depth=arguments.depth, **common)
 
 

@@ -11,13 +11,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from chronos_plugin.db.store import assemble, read
-from chronos_plugin.db.store.listing import RunFilter
 from chronos_plugin.db.store.packing import unpack_links
 from chronos_plugin.db.tables import lineage as tables
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.exporters.provenance import Agent, Provenance
 from chronos_plugin.lineage.facets import full_context
 from chronos_plugin.lineage.model import Dataset, JobKind, Run
+from chronos_plugin.lineage.questions import RunFilter
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from chronos_plugin.db.store.history import History
-    from chronos_plugin.db.store.listing import RunFilter
     from chronos_plugin.lineage.model import Run
+    from chronos_plugin.lineage.questions import RunFilter
 
 _PAGE = 500
 

@@ -14,11 +14,11 @@ from chronos_plugin.db.outbox.queue import Standing
 from chronos_plugin.db.outbox.replay import replay
 from chronos_plugin.db.outbox.worker import Worker
 from chronos_plugin.db.store.history import History
-from chronos_plugin.db.store.listing import RunFilter
 from chronos_plugin.db.store.loader import Loader
 from chronos_plugin.errors import ExportFailed
 from chronos_plugin.exporters.delivery import Problem
 from chronos_plugin.lineage.model import RunState
+from chronos_plugin.lineage.questions import RunFilter
 from chronos_plugin.lineage.record import run_id
 from tests.db.outbox.conftest import Clock, Sink
 from tests.db.store.conftest import NOON, TYPES, product, record
