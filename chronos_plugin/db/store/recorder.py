@@ -75,11 +75,12 @@ class Recorder:
         types: ProductTypes,
         *,
         context_days: int = 90,
+        exporters: Sequence[str] = (),
         also: Sequence[Callable[[], object]] = (),
     ) -> None:
         self.engine = engine
         self.spool = spool
-        self.loader = Loader(engine, types)
+        self.loader = Loader(engine, types, exporters=exporters)
         self.totals = Totals()
         self._context_days = context_days
         self._also = also
