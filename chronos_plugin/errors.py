@@ -24,6 +24,7 @@
         ├── TargetUnreachable     a target gives no answer now; asking again may help
         ├── TargetRefused         a target answers that it will not run this job
         ├── TargetUnsupported     a target has no such ability (hold, suspend …)
+        ├── ExportFailed         a receiver of exports is away, busy, or lets nobody in
         ├── DataMissing           a storage has no such file
         ├── TransferFailed        a storage did not deliver or take a file; asking again may help
         ├── TransferRefused       a storage will not deliver or take a file, now or later
@@ -214,6 +215,20 @@ class TargetRefused(ServiceFailed):
 
 class TargetUnsupported(ServiceFailed):
     """Raised when an execution target is asked for something that it has no way to do."""
+
+
+class ExportFailed(ServiceFailed):
+    """Raised when a receiver of exports does not take anything now; what waits for it is kept.
+
+    Attributes:
+        taken: Ids of the outbox entries that it had taken before.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, taken: frozenset[int] = frozenset()
+    ) -> None:
+        super().__init__(message, status=status)
+        self.taken = taken
 
 
 class DataMissing(ServiceFailed):

@@ -23,6 +23,7 @@ _N = TypeVar("_N", int, float)
 CONTAINER_ENGINES = ("docker", "podman", "singularity", "udocker", "none")
 PRELOAD_MODES = ("auto", "always", "never")
 RECORDERS = ("scheduler", "none")
+EXPORTERS = ("openlineage", "atlas")
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "work_root": {
@@ -336,6 +337,41 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "",
     },
+    "exporters": {
+        "description": (
+            "Space-separated names of the exporters that are on: openlineage, atlas. What is recorded while "
+            "one is off is not told; ``airflow chronos exports replay`` tells it later."
+        ),
+        "type": "string",
+        "default": "",
+    },
+    "openlineage_connection": {
+        "description": "Airflow connection of the type chronos_openlineage that events are sent to.",
+        "type": "string",
+        "default": "openlineage_default",
+    },
+    "openlineage_file": {
+        "description": "File that events are appended to, one a line; empty: they go to the connection.",
+        "type": "string",
+        "default": "",
+    },
+    "atlas_connection": {
+        "description": "Airflow connection of the type chronos_atlas: the Apache Atlas that is told.",
+        "type": "string",
+        "default": "atlas_default",
+    },
+    "export_batch": {
+        "description": "Entries of the outbox that an exporter delivers at once, up to 1000.",
+        "type": "integer",
+        "default": "100",
+    },
+    "export_attempts": {
+        "description": (
+            "Times that a receiver may fail over an entry before it is set aside; outages do not count."
+        ),
+        "type": "integer",
+        "default": "10",
+    },
     "enable_dev": {
         "description": "Accept development versions of CWL (v1.3 with ``loop``).",
         "type": "boolean",
@@ -400,6 +436,12 @@ class Settings:
     context_days: int = 90
     instance: str = "chronos"
     organisation: str = ""
+    exporters: tuple[str, ...] = ()
+    openlineage_connection: str = "openlineage_default"
+    openlineage_file: Path | None = None
+    atlas_connection: str = "atlas_default"
+    export_batch: int = 100
+    export_attempts: int = 10
     home: Path = Path("~/airflow")
 
     @property
@@ -514,6 +556,16 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         context_days=max(0, _number("context_days", values, int)),
         instance=_label("instance", values),
         organisation=values["organisation"].strip(),
+        exporters=tuple(
+            dict.fromkeys(
+                _word("exporters", {"exporters": n}, EXPORTERS) for n in values["exporters"].split()
+            )
+        ),
+        openlineage_connection=values["openlineage_connection"].strip(),
+        openlineage_file=folder(values["openlineage_file"]) if values["openlineage_file"].strip() else None,
+        atlas_connection=values["atlas_connection"].strip(),
+        export_batch=min(1000, _number("export_batch", values, int, least=1)),
+        export_attempts=_number("export_attempts", values, int, least=1),
         home=home,
     )
 

@@ -72,8 +72,10 @@ def test_airflow_shows_every_option(name: str) -> None:
 def test_airflow_reads_every_option_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     changed: Any = {"string": "changed", "integer": "7", "float": "7.5", "boolean": "false"}
     text = WORDS[name][-1] if name in WORDS else changed[OPTIONS[name]["type"]]
-    if name in (*FOLDERS, "input_roots", "product_types"):
+    if name in (*FOLDERS, "input_roots", "product_types", "openlineage_file"):
         text = "/elsewhere"
+    if name == "exporters":
+        text = "atlas"
     if name == "data_connections":
         text = "s3://data=aws"
     monkeypatch.setenv(f"AIRFLOW__CHRONOS__{name.upper()}", text)

@@ -76,12 +76,13 @@ class Recorder:
         types: ProductTypes,
         *,
         context_days: int = 90,
+        exporters: Sequence[str] = (),
         also: Sequence[Callable[[], object]] = (),
         longest_pause: float = LONGEST_PAUSE,
     ) -> None:
         self.engine = engine
         self.spool = spool
-        self.loader = Loader(engine, types)
+        self.loader = Loader(engine, types, exporters=exporters)
         self.totals = Totals()
         self._context_days = context_days
         self._also = also
