@@ -17,7 +17,9 @@
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
         ├── CloudFailed           a SafeScale service refused or could not; carries the reason
+        ├── ArchiveInvalid        an archive of the history is not what was written
         ├── DatabaseNotReady      the CHRONOS database has not the tables of this version
+        ├── DatabaseUnsupported   this database, or this installation, has no such ability
         ├── ServiceBusy           it may, when it is asked again
         ├── TargetUnreachable     a target gives no answer now; asking again may help
         ├── TargetRefused         a target answers that it will not run this job
@@ -189,6 +191,14 @@ CLOUD_REASONS = {
 
 class DatabaseNotReady(ServiceFailed):
     """Raised when the CHRONOS database lacks migrations, or has those of a newer version."""
+
+
+class DatabaseUnsupported(ServiceFailed):
+    """Raised when the CHRONOS database's kind, or what is installed beside it, cannot do what was asked."""
+
+
+class ArchiveInvalid(ServiceFailed):
+    """Raised when files of an archive are missing or changed, or of another version of CHRONOS."""
 
 
 class ServiceBusy(ServiceFailed):

@@ -311,6 +311,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "",
     },
+    "archive_root": {
+        "description": (
+            "Folder to which ``airflow chronos db archive`` moves old partitions of the history. "
+            "Default: ``{AIRFLOW_HOME}/chronos/archive``."
+        ),
+        "type": "string",
+        "default": "{AIRFLOW_HOME}/chronos/archive",
+    },
     "context_days": {
         "description": (
             "Days that the contexts of successful runs (command, work directory, environment) are kept; "
@@ -424,6 +432,7 @@ class Settings:
     spool_root: Path = Path("~/airflow/chronos/spool")
     recorder: str = "scheduler"
     product_types: Path | None = None
+    archive_root: Path = Path("~/airflow/chronos/archive")
     context_days: int = 90
     instance: str = "chronos"
     organisation: str = ""
@@ -543,6 +552,7 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         spool_root=named("spool_root"),
         recorder=_word("recorder", values, RECORDERS),
         product_types=folder(values["product_types"]) if values["product_types"].strip() else None,
+        archive_root=named("archive_root"),
         context_days=max(0, _number("context_days", values, int)),
         instance=_label("instance", values),
         organisation=values["organisation"].strip(),

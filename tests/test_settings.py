@@ -23,7 +23,15 @@ from chronos_plugin.settings import (
 HOME = Path("/srv/airflow")
 DEFAULTS = {name: str(option["default"]) for name, option in OPTIONS.items()}
 NUMBERS = [name for name, option in OPTIONS.items() if option["type"] in ("integer", "float")]
-FOLDERS = ("work_root", "output_root", "cache_root", "targets_file", "data_cache", "spool_root")
+FOLDERS = (
+    "work_root",
+    "output_root",
+    "cache_root",
+    "targets_file",
+    "data_cache",
+    "spool_root",
+    "archive_root",
+)
 WORDS: dict[str, tuple[str, ...]] = {
     "container_engine": CONTAINER_ENGINES,
     "keep_work": ("all", "failed"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from chronos_plugin.cli.output import plainly, print_table
+from chronos_plugin.cli.output import moment, plainly, print_table
 from chronos_plugin.cli.shown import (
     dataset_value,
     links_value,
@@ -275,13 +275,7 @@ def identity_of(text: str) -> UUID | int:
 
 def moment_of(text: str | None) -> datetime.datetime | None:
     """Return the moment that a word of the command line is; None for none."""
-    if not text:
-        return None
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputInvalid(f"{text}: write a date as 2026-03-01 or 2026-03-01T12:00:00Z") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    return moment(text) if text else None
 
 
 def _attribute(text: str) -> tuple[str, str]:
