@@ -1,0 +1,118 @@
+/** The thin bar over every page: where to go, what to look for, whether what is shown is current. */
+import { useEffect, useRef, useState, type FormEvent, type JSX, type ReactNode } from "react";
+import { useLocation, useNavigate } from "react-router-dom";
+import { airflowHref, alone, pageHref, root } from "../host";
+import { duration } from "../format";
+import { To, useNow } from "../ui/basics";
+import { Help } from "./Help";
+import { useShortcuts } from "./keyboard";
+import { useLiveness } from "./live";
+import { DENSITIES, useDensity, useTheme } from "./preferences";
+
+export const PAGES = [
+  { path: "/", name: "Overview", key: "o" },
+  { path: "/runs", name: "Runs", key: "r" },
+  { path: "/lineage", name: "Lineage", key: "l" },
+  { path: "/activity", name: "Activity", key: "t" },
+  { path: "/status", name: "Status", key: "s" },
+  { path: "/start", name: "Start", key: "n" },
+] as const;
+
+const STALE = 90_000;
+
+export function Frame({ children }: { readonly children: ReactNode }): JSX.Element {
+  const [help, setHelp] = useState(false);
+  const search = useRef<HTMLInputElement>(null);
+  const navigate = useNavigate();
+  const go = Object.fromEntries(PAGES.map((page) => [`g ${page.key}`, () => void navigate(pageHref(page.path))]));
+  useShortcuts({ ...go, "/": () => search.current?.focus(), "?": () => setHelp(true) });
+  return (
+    <>
+      <header className="bar">
+        <span className="name"><img src={`${root}chronos/ui/assets/icon.svg`} alt="" />CHRONOS</span>
+        <nav aria-label="Pages of CHRONOS">{PAGES.map((page) => <Tab key={page.path} {...page} />)}</nav>
+        <Search field={search} />
+        <LiveMark />
+        <Preferences onHelp={() => setHelp(true)} />
+      </header>
+      {children}
+      {help && <Help onClose={() => setHelp(false)} />}
+    </>
+  );
+}
+
+function Tab({ path, name }: { readonly path: string; readonly name: string }): JSX.Element {
+  const here = useLocation().pathname;
+  const target = pageHref(path);
+  const current = path === "/" ? here === target || here === `${target}/` : here.startsWith(target);
+  return <CurrentLink path={path} current={current}>{name}</CurrentLink>;
+}
+
+function CurrentLink({ path, current, children }: { readonly path: string; readonly current: boolean; readonly children: ReactNode }): JSX.Element {
+  const navigate = useNavigate();
+  const target = pageHref(path);
+  return (
+    <a href={alone() ? `${root}chronos/ui${path}` : airflowHref(target)} aria-current={current ? "page" : undefined}
+      onClick={(event) => {
+        if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+        event.preventDefault();
+        void navigate(target);
+      }}>{children}</a>
+  );
+}
+
+function Search({ field }: { readonly field: React.RefObject<HTMLInputElement | null> }): JSX.Element {
+  const navigate = useNavigate();
+  const [words, setWords] = useState("");
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    if (words.trim()) void navigate(pageHref(`/lineage?q=${encodeURIComponent(words.trim())}`));
+  };
+  return (
+    <form className="search" role="search" onSubmit={submit}>
+      <input ref={field} className="field" type="search" placeholder="Find a product…  /" aria-label="Find a product"
+        value={words} onChange={(event) => setWords(event.target.value)} />
+    </form>
+  );
+}
+
+function LiveMark(): JSX.Element {
+  const { last, failures } = useLiveness();
+  const now = useNow(1000);
+  const age = now - last;
+  const state = failures > 0 ? "lost" : last > 0 && age > STALE ? "stale" : "live";
+  const words = {
+    live: "live",
+    stale: `as of ${duration(age / 1000)} ago`,
+    lost: last > 0 ? `disconnected ${duration(age / 1000)}` : "disconnected",
+  }[state];
+  return (
+    <span className="live" data-live={state} role="status" title={last > 0 ? `Last answer ${duration(Math.max(0, age) / 1000)} ago` : ""}>
+      <span aria-hidden="true">{state === "live" ? "●" : "◌"}</span>{words}
+    </span>
+  );
+}
+
+function Preferences({ onHelp }: { readonly onHelp: () => void }): JSX.Element {
+  const [density, setDensity] = useDensity();
+  const [theme, setTheme] = useTheme();
+  const [shown, setShown] = useState(false);
+  useEffect(() => setShown(alone()), []);
+  return (
+    <span className="row">
+      <select className="field small" aria-label="Density" value={density}
+        onChange={(event) => setDensity(DENSITIES.find((each) => each === event.target.value) ?? "comfortable")}>
+        {DENSITIES.map((each) => <option key={each} value={each}>{each}</option>)}
+      </select>
+      {shown && (
+        <button type="button" className="button quiet" onClick={() => setTheme(theme === "dark" ? "light" : "dark")}
+          aria-label={theme === "dark" ? "Light colours" : "Dark colours"} title={theme === "dark" ? "Light colours" : "Dark colours"}>
+          {theme === "dark" ? "☀" : "☾"}
+        </button>
+      )}
+      <button type="button" className="button quiet" onClick={onHelp} aria-label="Keyboard shortcuts" title="Keyboard shortcuts">?</button>
+      {shown && <a className="small" href={root}>Airflow</a>}
+      {!shown && <To path="/" className="visually-hidden">Overview</To>}
+    </span>
+  );
+}
