@@ -15,8 +15,9 @@ from chronos_plugin.cli.output import plainly, print_table
 from chronos_plugin.errors import InputInvalid
 
 if TYPE_CHECKING:
-    from chronos_plugin.db.store.history import History, Lineage
+    from chronos_plugin.db.store.history import History
     from chronos_plugin.lineage.model import Dataset, Run
+    from chronos_plugin.lineage.questions import Lineage
 
 _COUNTED = 8
 _SHORT = 60
@@ -61,18 +62,19 @@ def import_events(arguments: Namespace) -> int:
 def list_runs(arguments: Namespace) -> None:
     """Print a page of runs, and how many fit by facet."""
     from chronos_plugin.db.store.history import History
-    from chronos_plugin.db.store.listing import RunFilter
     from chronos_plugin.lineage.model import RunState
+    from chronos_plugin.lineage.questions import RunFilter
 
     names = ("kind", "workflow", "step", "version", "image", "target", "node", "error")
     state = arguments.state.upper() if arguments.state else None
     if state is not None and state not in RunState.__members__:
         raise InputInvalid(f"--state: write one of {', '.join(s.name.lower() for s in RunState)}")
+    words: dict[str, Any] = {name: getattr(arguments, name) or "" for name in names}
     wanted = RunFilter(
         state=RunState[state] if state else None,
         since=_moment(arguments.since),
         until=_moment(arguments.until),
-        **{name: getattr(arguments, name) or "" for name in names},
+        **words,
     )
     page = History().runs(wanted, limit=arguments.limit, cursor=arguments.cursor)
     if arguments.json:
@@ -137,7 +139,7 @@ def diff_runs(arguments: Namespace) -> int:
 def find_datasets(arguments: Namespace) -> None:
     """Print a page of datasets."""
     from chronos_plugin.db.store.history import History
-    from chronos_plugin.db.store.search import DatasetFilter
+    from chronos_plugin.lineage.questions import DatasetFilter
 
     wanted = DatasetFilter(
         text=" ".join(arguments.words),

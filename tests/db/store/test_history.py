@@ -9,11 +9,10 @@ from sqlalchemy import Engine
 
 from chronos_plugin.db.store import lists
 from chronos_plugin.db.store.history import History
-from chronos_plugin.db.store.listing import RunFilter
 from chronos_plugin.db.store.loader import Loaded, Loader
-from chronos_plugin.db.store.search import DatasetFilter
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.lineage.model import Direction, RunState
+from chronos_plugin.lineage.questions import DatasetFilter, RunFilter
 from chronos_plugin.lineage.record import run_id
 from tests.db.store.conftest import NOON, TYPES, product, record
 
