@@ -6,7 +6,7 @@ from typing import Any
 
 from chronos_plugin.ui_views import bundle
 
-# (name, destination, route): the name is what Airflow writes on the tab, and the component's name in the bundle.
+# Name (what Airflow writes on the tab, and the component's in the bundle), destination, route.
 PLACES = (
     ("CHRONOS", "nav", "chronos"),
     ("CWL workflow", "dag", "chronos_workflow"),
@@ -24,7 +24,7 @@ def react_apps() -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "bundle_url": built.url(built.main),
+            "bundle_url": built.url(f"{built.main}?style={built.style}"),
             "destination": destination,
             "icon": built.url("icon.svg"),
             "icon_dark_mode": built.url("icon-dark.svg"),

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
-import { hostModules } from "./vite.host";
+import { hostModules } from "./vite.host.ts";
 
 /** Writes down what the entry and the style sheet are called, for the server that names them in its pages. */
 function names(): Plugin {
@@ -32,6 +32,7 @@ export default defineConfig(({ mode }) => ({
     reportCompressedSize: true,
     chunkSizeWarningLimit: 1700,
     rollupOptions: {
+      checks: { moduleLevelDirective: false },
       input: "src/main.tsx",
       preserveEntrySignatures: "strict",
       output: {

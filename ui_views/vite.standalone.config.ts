@@ -25,6 +25,7 @@ export default defineConfig({
     target: "es2022",
     modulePreload: false,
     rollupOptions: {
+      checks: { moduleLevelDirective: false },
       input: "src/standalone.tsx",
       output: { format: "es", entryFileNames: "assets/boot-[hash].js" },
     },

@@ -2,7 +2,7 @@
 
 /** Root of the API server, with a slash at the end. The bundle lies at ROOT/chronos/ui/assets/NAME. */
 export const root: string = import.meta.url.includes("/chronos/ui/assets/")
-  ? new URL("../../../", import.meta.url).href
+  ? new URL(/* @vite-ignore */ "../../../", import.meta.url).href
   : "/";
 
 /** What Airflow gives to a plugin's component: what stands in the address of the page that it is on. */

@@ -3,10 +3,12 @@ import * as React from "react";
 import * as ReactDOM from "react-dom";
 import { createRoot } from "react-dom/client";
 import * as ReactJSXRuntime from "react/jsx-runtime";
-import * as ReactRouterDOM from "react-router-dom";
+import { BrowserRouter, Link, Route, Routes, useLocation, useNavigate, useParams, useSearchParams } from "react-router-dom";
 import { applyTheme } from "./app/preferences";
 
 applyTheme();
+// Of the router what the pages use, so that the rest is left out.
+const ReactRouterDOM = { Link, Route, Routes, useLocation, useNavigate, useParams, useSearchParams };
 Object.assign(globalThis, { React, ReactDOM, ReactJSXRuntime, ReactRouterDOM });
 
 const place = document.getElementById("chronos");
@@ -18,7 +20,7 @@ async function start(element: HTMLElement, address: string): Promise<void> {
   if (!App) throw new Error("the bundle gave no component");
   const base = new URL("chronos/ui", document.baseURI).pathname;
   createRoot(element).render(
-    <ReactRouterDOM.BrowserRouter basename={base}><App /></ReactRouterDOM.BrowserRouter>,
+    <BrowserRouter basename={base}><App /></BrowserRouter>,
   );
 }
 

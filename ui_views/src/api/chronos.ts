@@ -235,7 +235,7 @@ export const chronos = {
   workflows: (text = "") => get<{ workflows: WorkflowEntry[]; next: string | null }>(`${V1}/workflows`, { text, limit: 200 }),
   workflow: (dagId: string) => get<Workflow>(workflow(dagId)),
   placement: (dagId: string) => get<{ steps: Placement[] }>(`${workflow(dagId)}/placement`),
-  source: (dagId: string, file: string) => get<Source>(`${dag(dagId)}/source`, { file }),
+  source: (dagId: string, file: string) => get<Source>(`${workflow(dagId)}/source`, { file }),
   start: (dagId: string, inputs: CwlObject) => send<{ run_id: string }>("POST", `${workflow(dagId)}/runs`, { inputs, unpause: false }),
 
   runs: (query: RunQuery, signal?: AbortSignal) => get<RunPage>(`${V1}/runs`, query, signal),

@@ -7,16 +7,8 @@ import { To, useNow } from "../ui/basics";
 import { Help } from "./Help";
 import { useShortcuts } from "./keyboard";
 import { useLiveness } from "./live";
+import { PAGES } from "./pages";
 import { DENSITIES, useDensity, useTheme } from "./preferences";
-
-export const PAGES = [
-  { path: "/", name: "Overview", key: "o" },
-  { path: "/runs", name: "Runs", key: "r" },
-  { path: "/lineage", name: "Lineage", key: "l" },
-  { path: "/activity", name: "Activity", key: "t" },
-  { path: "/status", name: "Status", key: "s" },
-  { path: "/start", name: "Start", key: "n" },
-] as const;
 
 const STALE = 90_000;
 
@@ -30,7 +22,7 @@ export function Frame({ children }: { readonly children: ReactNode }): JSX.Eleme
     <>
       <header className="bar">
         <span className="name"><img src={`${root}chronos/ui/assets/icon.svg`} alt="" />CHRONOS</span>
-        <nav aria-label="Pages of CHRONOS">{PAGES.map((page) => <Tab key={page.path} {...page} />)}</nav>
+        <nav aria-label="Pages of CHRONOS">{PAGES.map(({ path, name }) => <Tab key={path} path={path} name={name} />)}</nav>
         <Search field={search} />
         <LiveMark />
         <Preferences onHelp={() => setHelp(true)} />

@@ -1,5 +1,5 @@
 import { useEffect, useRef, type JSX } from "react";
-import { PAGES } from "./Frame";
+import { PAGES } from "./pages";
 
 const KEYS = [
   ["/", "find a product"],

@@ -6,6 +6,7 @@ import { ApiError } from "../../api/http";
 import { isOver } from "../../api/instances";
 import { Card, Empty, Problem, Skeleton } from "../../ui/basics";
 import { Value } from "../../ui/Value";
+import { typeText } from "../../ui/types";
 import type { RunProps } from "./RunPage";
 
 export default function Values({ run, document }: RunProps): JSX.Element {
@@ -50,16 +51,4 @@ function Object_({ query, parameters, dagId, runId, none }: {
       })}
     </dl>
   );
-}
-
-/** A CWL type in its short form: ["null", "File"] → "File?", an array of strings → "string[]". */
-export function typeText(type: unknown): string {
-  if (typeof type === "string") return type.split("#").at(-1) ?? type;
-  if (Array.isArray(type)) {
-    const rest = (type as unknown[]).filter((each) => each !== "null");
-    return rest.map(typeText).join(" | ") + (rest.length < type.length ? "?" : "");
-  }
-  const shape = type as { type?: unknown; items?: unknown; name?: unknown } | null;
-  if (shape?.type === "array") return `${typeText(shape.items)}[]`;
-  return typeof shape?.name === "string" ? typeText(shape.name) : String(shape?.type ?? "any");
 }

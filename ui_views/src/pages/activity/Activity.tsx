@@ -1,0 +1,1 @@
+export default function Page() { return <main className="page">to be written</main>; }
