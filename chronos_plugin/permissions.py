@@ -7,6 +7,7 @@ DAG as well.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -23,10 +24,21 @@ class Permission(StrEnum):
     """GET: execution targets, and how they do."""
 
 
-METHODS = {
+Rights = Mapping[Permission, tuple[str, ...]]
+
+METHODS: Rights = {
     Permission.HISTORY: ("GET", "POST"),
     Permission.WORKFLOWS: ("GET", "POST", "PUT", "DELETE"),
     Permission.RUNS: ("GET", "PUT"),
     Permission.TARGETS: ("GET",),
 }
 """The rights that there are on each."""
+
+_VIEWER: Rights = dict.fromkeys(Permission, ("GET",))
+_USER: Rights = {**_VIEWER, Permission.WORKFLOWS: ("GET", "POST"), Permission.RUNS: ("GET", "PUT")}
+
+ROLES: Mapping[str, Rights] = {"Viewer": _VIEWER, "User": _USER, "Op": METHODS, "Admin": METHODS}
+"""What the roles of Airflow's FAB auth manager get; more than this, FAB's own pages give."""
+
+FAB_ACTIONS = {"GET": "can_read", "POST": "can_create", "PUT": "can_edit", "DELETE": "can_delete"}
+"""Methods in the words of FAB."""

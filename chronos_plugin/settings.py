@@ -74,6 +74,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "",
     },
+    "wes_document_uris": {
+        "description": (
+            "Space-separated URI prefixes that the GA4GH WES endpoint fetches documents from, such as "
+            "https://workflows.example/; empty: none, documents are attached or deployed."
+        ),
+        "type": "string",
+        "default": "",
+    },
     "data_connections": {
         "description": (
             "Space-separated PREFIX=CONNECTION pairs: the Airflow connection that holds the credentials "
@@ -326,6 +334,7 @@ class Settings:
     input_roots: tuple[Path, ...] = ()
     output_uri: str = ""
     input_uris: tuple[str, ...] = ()
+    wes_document_uris: tuple[str, ...] = ()
     data_connections: Mapping[str, str] = field(default_factory=dict)
     data_cache: Path | None = None
     data_cache_size: int = 102400
@@ -424,6 +433,7 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         deploy_folder=_name("deploy_folder", values),
         input_roots=tuple(folder(part) for part in values["input_roots"].split(":") if part.strip()),
         input_uris=tuple(values["input_uris"].split()),
+        wes_document_uris=tuple(values["wes_document_uris"].split()),
         data_connections=_pairs("data_connections", values),
         data_cache=named("data_cache"),
         data_cache_size=_number("data_cache_size", values, int),

@@ -14,6 +14,7 @@ from chronos_plugin.api import problems, schema
 from chronos_plugin.api.authz import logged_in
 from chronos_plugin.api.etags import EntityTags
 from chronos_plugin.api.v1 import centre, dag_runs, datasets, lineage, openlineage, run_files, runs, workflows
+from chronos_plugin.api.wes import routes as wes
 from chronos_plugin.rendering import preload
 
 PREFIX = "/api/v1"
@@ -39,6 +40,7 @@ def create_app() -> FastAPI:
     )
     for module in _ROUTERS:
         app.include_router(module.router, prefix=PREFIX)
+    app.include_router(wes.router, prefix=problems.WES_PREFIX)
     problems.install(app)
     app.add_middleware(EntityTags)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 _T = TypeVar("_T")
+_GIVE_RIGHTS_ONLY = ("SimpleAuthManager", "FabAuthManager")
+_NO_DAG = "~"
 _CAN = {"GET": "read", "POST": "create", "PUT": "edit", "DELETE": "delete"}
 
 
@@ -37,6 +39,30 @@ def requires(permission: Permission, method: Method = "GET") -> Callable[..., An
         return user
 
     return check
+
+
+def check_deploying(user: Any) -> None:
+    """Refuse (403) who may not deploy workflows; as :func:`may_deploy`, where no path says what is asked."""
+    requires(Permission.WORKFLOWS, "PUT")(user)
+    _deployer(user)
+
+
+def check_starting(dag_id: str, user: Any) -> None:
+    """Refuse (403) who may not start runs of a DAG."""
+    requires(Permission.WORKFLOWS, "POST")(user)
+    _on_runs(dag_id, "POST", user)
+
+
+def check_reading(dag_id: str, user: Any) -> None:
+    """Refuse (403) who may not read the runs of a DAG."""
+    requires(Permission.RUNS)(user)
+    _on_runs(dag_id, "GET", user)
+
+
+def check_steering(dag_id: str, user: Any) -> None:
+    """Refuse (403) who may not hold, release or cancel runs of a DAG."""
+    requires(Permission.RUNS, "PUT")(user)
+    _on_runs(dag_id, "PUT", user)
 
 
 def may_deploy(user: Annotated[Any, Depends(requires(Permission.WORKFLOWS, "PUT"))]) -> Any:
@@ -92,7 +118,7 @@ class Readable:
     def workflows(self) -> frozenset[str] | None:
         """The workflows whose runs may be read; None: all."""
         manager = get_auth_manager()
-        if not _multi_team() and manager.is_authorized_dag(method="GET", user=self.user):
+        if _reads_all_dags(manager, self.user):
             return None
         return frozenset(manager.get_authorized_dag_ids(user=self.user, method="GET"))
 
@@ -125,6 +151,20 @@ def readable(user: GetUserDep) -> Readable:
 
 
 ReadableDep = Annotated[Readable, Depends(readable)]
+
+
+def _reads_all_dags(manager: Any, user: Any) -> bool:
+    """Return whether somebody may read every DAG, those to come and those that are gone included.
+
+    Without an id, Airflow's question means whether somebody may list DAGs, of which some may be hidden. Who
+    may read a DAG of an id that none can have may read all, where rights are only given and never taken.
+    """
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
+
+    kinds = {kind.__name__ for kind in type(manager).__mro__}
+    if _multi_team() or kinds.isdisjoint(_GIVE_RIGHTS_ONLY):
+        return False
+    return bool(manager.is_authorized_dag(method="GET", details=DagDetails(id=_NO_DAG), user=user))
 
 
 def _has(permission: Permission, method: Method, user: Any) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("chronos.api")
 
 MEDIA_TYPE = "application/problem+json"
+WES_PREFIX = "/ga4gh/wes/v1"
 _STATUS: tuple[tuple[type[ChronosError], int], ...] = (
     (CwlError, 422),
     (NotKnown, 404),
@@ -103,11 +104,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def answer(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
-    """Return a problem."""
+def answer(request: Request, status: int, title: str, detail: str, **more: Any) -> JSONResponse:
+    """Return a problem; to clients of WES in its words, with those of RFC 9457 beside."""
     headers = more.pop("headers", None)
+    media_type = MEDIA_TYPE
+    if WES_PREFIX in request.url.path:
+        status = 400 if status == 422 else status
+        more = {"msg": detail or title, "status_code": status, **more}
+        media_type = "application/json"
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-    return JSONResponse(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+    return JSONResponse(body, status_code=status, headers=headers, media_type=media_type)
 
 
 def status_of(error: ChronosError) -> int:
@@ -115,7 +121,7 @@ def status_of(error: ChronosError) -> int:
     return next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
 
 
-def _of_chronos(_: Request, error: Exception) -> JSONResponse:
+def _of_chronos(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ChronosError)
     status = status_of(error)
     more: dict[str, Any] = {}
@@ -131,26 +137,26 @@ def _of_chronos(_: Request, error: Exception) -> JSONResponse:
         }
     if status == 503:
         more["headers"] = {"Retry-After": _RETRY_AFTER}
-    return answer(status, type(error).__name__, str(error), **more)
+    return answer(request, status, type(error).__name__, str(error), **more)
 
 
-def _of_http(_: Request, error: Exception) -> JSONResponse:
+def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     title = _TITLES.get(error.status_code, "Error")
-    return answer(error.status_code, title, str(error.detail), headers=error.headers)
+    return answer(request, error.status_code, title, str(error.detail), headers=error.headers)
 
 
-def _of_request(_: Request, error: Exception) -> JSONResponse:
+def _of_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     wrong = [
         {"location": ".".join(str(part) for part in one["loc"]), "message": str(one["msg"])}
         for one in error.errors()
     ]
     detail = "; ".join(f"{one['location']}: {one['message']}" for one in wrong)
-    return answer(422, _TITLES[422], detail, errors=wrong)
+    return answer(request, 422, _TITLES[422], detail, errors=wrong)
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     # What it says may name files and addresses of the server: that is for its log.
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return answer(500, _TITLES[500], f"{type(error).__name__}; the log of the API server says more")
+    return answer(request, 500, _TITLES[500], f"{type(error).__name__}; the log of the API server says more")

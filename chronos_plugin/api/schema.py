@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chronos_plugin.api.problems import MEDIA_TYPE, Problem
+from chronos_plugin.api.problems import MEDIA_TYPE, WES_PREFIX, Problem
+from chronos_plugin.api.wes.models import ErrorResponse
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -29,6 +30,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "DAG runs", "description": "Runs in Airflow: state, outputs, logs, jobs on targets"},
     {"name": "targets", "description": "Where steps run"},
     {"name": "OpenLineage", "description": "Events of other systems"},
+    {"name": "GA4GH WES", "description": "Workflow Execution Service 1.1"},
     {"name": "version", "description": "The version of CHRONOS"},
 ]
 
@@ -45,6 +47,7 @@ def of(app: FastAPI, root: str) -> dict[str, Any]:
         made = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(made.pop("$defs", {}))
         schemas["Problem"] = made
+        schemas["ErrorResponse"] = ErrorResponse.model_json_schema()
         _answer_problems(document)
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
@@ -54,8 +57,12 @@ def of(app: FastAPI, root: str) -> dict[str, Any]:
 def _answer_problems(document: dict[str, Any]) -> None:
     """Let all operations say that wrong requests are answered by problems, as they are."""
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for path in document["paths"].values():
+    of_wes = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}}
+    for name, path in document["paths"].items():
         for operation in path.values():
+            if name.startswith(WES_PREFIX):
+                refused = operation["responses"].pop("422", {})
+                operation["responses"] |= {"400": refused, "500": {"description": "It failed"}}
             for status, response in operation["responses"].items():
                 if status.startswith(("4", "5")):
-                    response["content"] = problem
+                    response["content"] = of_wes if name.startswith(WES_PREFIX) else problem

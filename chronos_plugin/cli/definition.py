@@ -31,9 +31,27 @@ def get_commands() -> list[CLICommand]:
                 *mesos.commands(),
                 *cloud.commands(),
                 *store.commands(),
+                _rights(),
             ],
         )
     ]
+
+
+def _rights() -> GroupCommand:
+    return GroupCommand(
+        name="rights",
+        help="Rights on CHRONOS in Airflow's FAB auth manager",
+        subcommands=[
+            _command(
+                "init",
+                "Make the permissions of CHRONOS, and give them to Airflow's roles",
+                "airflow chronos rights init --dry-run",
+                Arg(("--dry-run",), help="show them, and change nothing", action="store_true"),
+                _JSON,
+                module="rights",
+            )
+        ],
+    )
 
 
 def _document_commands() -> list[ActionCommand]:

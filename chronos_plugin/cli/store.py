@@ -13,6 +13,11 @@ _PAGE = (
     Arg(("--limit",), type=int, default=50, metavar="N", help="rows at most (default: 50)"),
     Arg(("--cursor",), help="where a page before ended"),
 )
+_SERVER = Arg(
+    ("--server",),
+    metavar="URL",
+    help="ask this CHRONOS (default: $CHRONOS_SERVER, else this installation's database)",
+)
 _BOUNDS = (
     Arg(("--depth",), type=int, default=5, metavar="N", help="runs to follow (default: 5)"),
     Arg(("--limit",), type=int, default=1000, metavar="N", help="runs and datasets at most (default: 1000)"),
@@ -33,6 +38,7 @@ def commands() -> list[ActionCommand | GroupCommand]:
             _UNTIL,
             Arg(("--hours",), help="by hour", action="store_true"),
             _JSON,
+            _SERVER,
             example="--since 2026-03-01 --until 2026-04-01",
         ),
         _command(
@@ -54,6 +60,7 @@ def _lineage() -> list[ActionCommand]:
             _DATASET,
             *_BOUNDS,
             _JSON,
+            _SERVER,
             example="/data/revisit.nc",
         ),
         _command(
@@ -63,6 +70,7 @@ def _lineage() -> list[ActionCommand]:
             _DATASET,
             *_BOUNDS,
             _JSON,
+            _SERVER,
             example="/data/auxiliary.nc --depth 2",
         ),
         _command(
@@ -71,6 +79,7 @@ def _lineage() -> list[ActionCommand]:
             "history.import_events",
             Arg(("file",), metavar="FILE", help="JSON or JSON lines; - for standard input"),
             _JSON,
+            _SERVER,
             example="events.jsonl",
         ),
     ]
@@ -98,6 +107,7 @@ def _runs() -> list[ActionCommand]:
             _UNTIL,
             *_PAGE,
             _JSON,
+            _SERVER,
             example="--state fail --workflow swot",
         ),
         _command(
@@ -106,6 +116,7 @@ def _runs() -> list[ActionCommand]:
             "history.show_run",
             Arg(("run",), metavar="RUN", help="id of the run"),
             _JSON,
+            _SERVER,
             example="01a210f5-d4fd-7a6d-a38b-7e8060278f18",
         ),
         _command(
@@ -115,6 +126,7 @@ def _runs() -> list[ActionCommand]:
             Arg(("first",), metavar="RUN", help="id of a run"),
             Arg(("second",), metavar="RUN", help="id of another"),
             _JSON,
+            _SERVER,
             example="01a210f5-d4fd-7a6d-a38b-7e8060278f18 01a210f5-d525-7139-9084-c02545361ad6",
         ),
     ]
@@ -139,6 +151,7 @@ def _datasets() -> list[ActionCommand]:
             _UNTIL,
             *_PAGE,
             _JSON,
+            _SERVER,
             example="expert 005 012",
         ),
         _command(
@@ -147,6 +160,7 @@ def _datasets() -> list[ActionCommand]:
             "history.show_dataset",
             _DATASET,
             _JSON,
+            _SERVER,
             example="/data/revisit.nc",
         ),
     ]

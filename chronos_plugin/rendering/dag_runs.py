@@ -18,6 +18,7 @@ from uuid import UUID
 from chronos_plugin.errors import AlreadyKnown, InputInvalid, NotKnown
 from chronos_plugin.execution.store import read_json, run_folder, write_json
 from chronos_plugin.operators.records import NAMESPACE, workflow_id
+from chronos_plugin.rendering.dag import TAG
 
 if TYPE_CHECKING:
     from chronos_plugin.settings import Settings
@@ -134,6 +135,64 @@ def look(dag_id: str, run_id: str, configured: Settings) -> StartedRun:
             cancelled=_was_cancelled(configured, dag_id, run_id),
             paused=bool(model and model.is_paused),
         )
+
+
+def page(
+    only: frozenset[str] | None, configured: Settings, *, limit: int, before: int | None = None
+) -> tuple[list[StartedRun], str | None]:
+    """Return runs of CWL workflows, the youngest first, and where the next page begins.
+
+    Args:
+        only: Of these DAGs; None: of all.
+        before: Where the page before ended.
+    """
+    from airflow.models.dag import DagModel, DagTag
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    wanted = (
+        select(DagRun, DagModel.is_paused)
+        .join(DagTag, DagTag.dag_id == DagRun.dag_id)
+        .join(DagModel, DagModel.dag_id == DagRun.dag_id)
+        .where(DagTag.name == TAG)
+        .order_by(DagRun.id.desc())
+        .limit(limit + 1)
+    )
+    if only is not None:
+        wanted = wanted.where(DagRun.dag_id.in_(only))
+    if before is not None:
+        wanted = wanted.where(DagRun.id < before)
+    with create_session(scoped=False) as session:
+        rows = session.execute(wanted).all()
+        runs = [
+            _seen(row, cancelled=_was_cancelled(configured, row.dag_id, row.run_id), paused=bool(paused))
+            for row, paused in rows[:limit]
+        ]
+        return runs, str(rows[limit - 1][0].id) if len(rows) > limit else None
+
+
+def count_by_state(only: frozenset[str] | None) -> dict[str, int]:
+    """Return how many runs of CWL workflows Airflow has, by its states.
+
+    Args:
+        only: Of these DAGs; None: of all.
+    """
+    from airflow.models.dag import DagTag
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import func, select
+
+    wanted = (
+        select(DagRun.state, func.count())
+        .join(DagTag, DagTag.dag_id == DagRun.dag_id)
+        .where(DagTag.name == TAG)
+        .group_by(DagRun.state)
+    )
+    if only is not None:
+        wanted = wanted.where(DagRun.dag_id.in_(only))
+    with create_session(scoped=False) as session:
+        return {str(state): count for state, count in session.execute(wanted)}
 
 
 def cancel(dag_id: str, run_id: str, configured: Settings, *, user: str = "") -> StartedRun:

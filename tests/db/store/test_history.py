@@ -106,6 +106,20 @@ def test_a_run_is_known_better_as_it_goes_on(loader: Loader, history: History) -
     assert loader.load([late]) == Loaded(same=1)
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_the_end_of_a_run_keeps_what_its_begin_told(
+    loader: Loader, history: History, *, at_once: bool
+) -> None:
+    begin = record("run", [product("/i")], state=RunState.RUNNING, facets={"parameters": {"a": 1}})
+    end = record("run", (), [product("/o")], minute=5, facets={"airflow": {"dag_id": "swot"}})
+    for records in [[begin, end]] if at_once else [[begin], [end]]:
+        loader.load(records)
+    run = history.run(end.run.id)
+    assert (run.started, run.ended) == (begin.run.started, end.run.ended)
+    assert run.facets == {"parameters": {"a": 1}, "airflow": {"dag_id": "swot"}}
+    assert [link.dataset.path for link in run.links or ()] == ["/i", "/o"]
+
+
 def test_another_content_is_another_version(loader: Loader, history: History) -> None:
     loader.load([record("a", (), [product("/p.nc", checksum=SHA)])])
     loader.load([record("b", [product("/p.nc", checksum=SHA)], (), minute=1)])
