@@ -1,6 +1,6 @@
 # make demo            start CHRONOS, run the demo workflow, stay up until Ctrl-C
 # make demo ONCE=1     the same, but end after the run, with its exit status
-# make test            unit and end-to-end tests
+# make test            unit and end-to-end tests; more with servers: CHRONOS_TEST_SERVERS=yes (see tests/needs.py)
 # make lint            style, types, import rules
 # make bench           benchmarks; results in benches/results/
 # make bench-store SIZE=1e6  the store with so many runs, on a PostgreSQL of its own or CHRONOS_BENCH_DATABASE
@@ -14,6 +14,8 @@
 
 VENV ?= .venv
 PYTHON_IN_VENV = $(VENV)/bin/python
+# Processes that tests run in; 0: in one, which lets go through them with --pdb.
+PYTEST_JOBS ?= 2
 export CHRONOS_VENV := $(VENV)
 
 help:
@@ -25,7 +27,7 @@ demo:
 
 test:
 	@deploy/bootstrap.sh dev
-	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m pytest $(PYTEST_ARGS)
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m pytest $(if $(filter-out 0,$(PYTEST_JOBS)),-n $(PYTEST_JOBS) --dist loadgroup) $(PYTEST_ARGS)
 
 lint:
 	@deploy/bootstrap.sh dev

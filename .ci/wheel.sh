@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 work="$(mktemp -d)"
 trap 'rm -rf "$work" build ./*.egg-info' EXIT
 venv="${CHRONOS_VENV:-.venv}"
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 "$venv/bin/python" -m build --wheel --no-isolation --outdir "$work/dist" . >"$work/build.log" 2>&1 || {
     tail -n 20 "$work/build.log" >&2
     exit 1

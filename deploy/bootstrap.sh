@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 profile="${1:-base}"
 venv="${CHRONOS_VENV:-.venv}"
+# As pip does: the machine's certificates, among which an organisation has its own.
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 
 python=""
 for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do

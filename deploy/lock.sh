@@ -5,6 +5,7 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 uv="${UV:-${CHRONOS_VENV:-.venv}/bin/uv}"
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 common=(--quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
     --no-annotate --no-header --no-strip-extras)
 "$uv" pip compile "${common[@]}" requirements/uv.in -o requirements/uv.txt

@@ -12,22 +12,48 @@ from pathlib import Path
 # Before anything imports Airflow.
 _HOME = tempfile.mkdtemp(prefix="chronos-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+# What tests themselves are told.
+_OURS = ("CHRONOS_CONFORMANCE", "CHRONOS_TEST_", "CHRONOS_KILLS")
+for _name in [n for n in os.environ if n.startswith(("CHRONOS_", "AIRFLOW_")) and not n.startswith(_OURS)]:
+    del os.environ[_name]
 os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
-for _name in [n for n in os.environ if n.startswith("CHRONOS_") and n != "CHRONOS_CONFORMANCE"]:
-    del os.environ[_name]
 
 import pytest  # noqa: E402
 
 from chronos_plugin.compiler.compile import CompiledDocument, compile_file  # noqa: E402
 from tests import needs  # noqa: E402
 
+_SHARED = {
+    "tests/api": "server",
+    "tests/dags": "chain",
+    "tests/db": "postgres_server",
+    "tests/e2e": "airflow",
+}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write the golden files anew instead of comparing them"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    """Return the name of what one process of several runs: a file, or what shares a folder's costly fixture."""
+    path = item.path.relative_to(item.config.rootpath)
+    for folder, fixture in _SHARED.items():
+        # A file may have a fixture of its own under the name.
+        is_own = hasattr(getattr(item, "module", None), fixture)
+        if path.is_relative_to(folder) and fixture in getattr(item, "fixturenames", ()) and not is_own:
+            return folder
+    return path.as_posix()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from functools import cache
 
 IMAGE = "debian:stable-slim"
+START_SERVERS = "CHRONOS_TEST_SERVERS"
 
 
 def _answers(*command: str) -> bool:
@@ -32,10 +34,37 @@ def _gridengine() -> str | None:
     return None if _answers("qconf", "-sel") else "no Grid Engine answers (.ci/services/gridengine.sh)"
 
 
+def may_start_servers() -> bool:
+    """Return whether tests may install and start servers: only where somebody said so."""
+    return os.environ.get(START_SERVERS) == "yes"
+
+
+def given(server: str) -> str | None:
+    """Return the address of a server that runs already."""
+    return os.environ.get(f"CHRONOS_TEST_{server.upper()}")
+
+
+def _server(name: str) -> Callable[[], str | None]:
+    def probe() -> str | None:
+        if given(name) or may_start_servers():
+            return None
+        return f"no {name} is named (CHRONOS_TEST_{name.upper()}), none may be started ({START_SERVERS}=yes)"
+
+    return probe
+
+
+def _may_start() -> str | None:
+    return None if may_start_servers() else f"nothing may be installed or started ({START_SERVERS}=yes)"
+
+
 _PROBES: dict[str, Callable[[], str | None]] = {
     "docker": _docker,
+    "podman": _may_start,
     "slurm": _slurm,
     "gridengine": _gridengine,
+    "postgres": _server("postgres"),
+    "rabbitmq": _server("rabbitmq"),
+    "gfal2": _may_start,
 }
 MARKERS = tuple(_PROBES)
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
+
 SCRIPTS = Path(__file__).resolve().parents[1] / ".ci" / "services"
 _CANNOT = 3
 
@@ -21,25 +23,24 @@ _CANNOT = 3
 def service(name: str, *settings: str) -> Iterator[str]:
     """Run a service; yield its address; remove it with its data at the end.
 
-    ``CHRONOS_TEST_POSTGRES`` and so on name one that runs already. Where this machine cannot have the
-    service, the test is skipped with the reason.
+    ``CHRONOS_TEST_POSTGRES`` and so on name one that runs already; with ``CHRONOS_TEST_SERVERS=yes`` others are
+    installed and started. Where this machine cannot have the service, the test is skipped with the reason.
 
     Args:
         name: Of a script in ``.ci/services``, without its suffix.
         settings: What the script takes after ``start``.
     """
-    given = os.environ.get(f"CHRONOS_TEST_{name.upper()}")
-    if given:
-        yield given
+    if running := needs.given(name):
+        yield running
         return
+    if reason := needs.lacking(name):
+        pytest.skip(reason)
     # Servers that refuse to run as root must reach their data, and pytest closes its own temporary folder to
     # others whenever one more session starts.
     folder = Path(tempfile.mkdtemp(prefix=f"chronos-{name}-"))
     folder.chmod(0o755)
     environment = {
         **os.environ,
-        # Tests install nothing on a developer's machine.
-        "CHRONOS_INSTALL": "yes" if os.environ.get("CI") else "no",
         f"CHRONOS_{name.upper()}_DIR": str(folder / "server"),
         f"CHRONOS_{name.upper()}_PORT": str(_free_ports(3)),
     }

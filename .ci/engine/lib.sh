@@ -60,6 +60,31 @@ end() {
     return 1
 }
 
+# launch FOLDER NAME WORD COMMAND...: starts COMMAND unless the process in FOLDER/NAME.pid runs, its command line
+# with WORD in it.
+launch() {
+    local folder=$1 name=$2 word=$3
+    shift 3
+    ours "$folder/$name.pid" "$word" >/dev/null && return 0
+    rm -f "$folder/$name.pid"
+    # A session of its own and no inherited descriptor: a CI step must be able to end while this runs on.
+    setsid nohup "$@" >>"$folder/log/$name.out" 2>&1 </dev/null 9>&- &
+    echo $! >"$folder/$name.pid"
+}
+
+# patience SECONDS WHAT LOGS COMMAND...: waits until COMMAND succeeds.
+patience() {
+    local until=$((SECONDS + $1)) what=$2 logs=$3
+    shift 3
+    until timeout 10 "$@" >/dev/null 2>&1; do
+        if ((SECONDS >= until)); then
+            say "$what does not answer (logs in $logs)"
+            exit 1
+        fi
+        sleep 0.2
+    done
+}
+
 # locked NAME COMMAND...: runs COMMAND while no other process runs one under NAME.
 locked() {
     local name=$1

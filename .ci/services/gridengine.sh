@@ -59,30 +59,6 @@ CONF
     "$programs/spooldefaults" managers "$user"
 }
 
-# launch NAME COMMAND...: starts COMMAND unless the process in NAME.pid runs.
-launch() {
-    local name=$1
-    shift
-    ours "$home/$name.pid" "$name" >/dev/null && return 0
-    rm -f "$home/$name.pid"
-    # SGE_ND: stay in the foreground, so that the pid is the one that is known here.
-    SGE_ND=1 setsid nohup "$@" >>"$home/log/$name.out" 2>&1 </dev/null 9>&- &
-    echo $! >"$home/$name.pid"
-}
-
-# patience SECONDS WHAT COMMAND...: waits until COMMAND succeeds.
-patience() {
-    local until=$((SECONDS + $1)) what=$2
-    shift 2
-    until timeout 10 "$@" >/dev/null 2>&1; do
-        if ((SECONDS >= until)); then
-            say "$what does not answer (logs in $home)"
-            exit 1
-        fi
-        sleep 0.2
-    done
-}
-
 configure_queue() {
     local file=$home/queue.conf
     qconf -ah "$node" >/dev/null 2>&1 || true
@@ -127,11 +103,12 @@ start() {
         apt_packages gridengine-master gridengine-exec gridengine-client
     fi
     configure
-    launch sge_qmaster sge_qmaster
-    patience 30 sge_qmaster qconf -sh
+    # SGE_ND: stay in the foreground, so that the pid is the one that is known here.
+    launch "$home" sge_qmaster sge_qmaster env SGE_ND=1 sge_qmaster
+    patience 30 sge_qmaster "$home" qconf -sh
     configure_queue
-    launch sge_execd sge_execd
-    patience 60 "the host" bash -c "qhost -h '$node' | grep -q 'lx-[a-z0-9]* *[0-9].* [0-9.]*[MG] '"
+    launch "$home" sge_execd sge_execd env SGE_ND=1 sge_execd
+    patience 60 "the host" "$home" bash -c "qhost -h '$node' | grep -q 'lx-[a-z0-9]* *[0-9].* [0-9.]*[MG] '"
     say "Grid Engine answers: host $node, queue batch, SGE_ROOT=$SGE_ROOT"
 }
 

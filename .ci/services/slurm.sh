@@ -109,38 +109,14 @@ CONF
     echo "NodeName=$node Name=gpu File=/dev/null" >"$home/gres.conf"
 }
 
-# launch NAME WORD COMMAND...: starts COMMAND unless the process in NAME.pid runs.
-launch() {
-    local name=$1 word=$2
-    shift 2
-    ours "$home/$name.pid" "$word" >/dev/null && return 0
-    rm -f "$home/$name.pid"
-    # A session of its own and no inherited descriptor: a CI step must be able to end while this runs on.
-    setsid nohup "$@" >>"$home/log/$name.out" 2>&1 </dev/null 9>&- &
-    echo $! >"$home/$name.pid"
-}
-
-# patience SECONDS WHAT COMMAND...: waits until COMMAND succeeds.
-patience() {
-    local until=$((SECONDS + $1)) what=$2
-    shift 2
-    until timeout 10 "$@" >/dev/null 2>&1; do
-        if ((SECONDS >= until)); then
-            say "$what does not answer (logs in $home/log)"
-            exit 1
-        fi
-        sleep 0.2
-    done
-}
-
 readonly sql=(--no-defaults --socket="$sockets/database.sock" --user="$user" --batch)
 
 start_munge() {
     # As another user than munge's own: --force turns its refusal into a warning.
-    launch munged munged munged --foreground --force --key-file="$home/munge.key" \
+    launch "$home" munged munged munged --foreground --force --key-file="$home/munge.key" \
         --socket="$sockets/munge.sock" --pid-file="$home/munged.own" --log-file="$home/log/munged.log" \
         --seed-file="$home/munged.seed"
-    patience 10 munged munge --no-input --socket="$sockets/munge.sock"
+    patience 10 munged "$home/log" munge --no-input --socket="$sockets/munge.sock"
 }
 
 start_database() {
@@ -151,11 +127,11 @@ start_database() {
             --auth-root-authentication-method=socket --auth-root-socket-user="$user" \
             >"$home/log/install-db.log" 2>&1
     fi
-    launch mariadbd mariadbd mariadbd --no-defaults "${as[@]}" --datadir="$home/database" \
+    launch "$home" mariadbd mariadbd mariadbd --no-defaults "${as[@]}" --datadir="$home/database" \
         --socket="$sockets/database.sock" --pid-file="$home/database.own" --bind-address=127.0.0.1 \
         --port="$database_port" --innodb-buffer-pool-size=64M --innodb-lock-wait-timeout=900 \
         --innodb-flush-log-at-trx-commit=0 --skip-log-bin
-    patience 60 MariaDB mariadb "${sql[@]}" --execute "select 1"
+    patience 60 MariaDB "$home/log" mariadb "${sql[@]}" --execute "select 1"
     mariadb "${sql[@]}" <<SQL
 create database if not exists slurm_acct;
 create or replace user 'slurm'@'127.0.0.1' identified by '$(cat "$home/password")';
@@ -168,17 +144,17 @@ SQL
 account() { timeout 30 sacctmgr --immediate "$@" >>"$home/log/sacctmgr.out" 2>&1 </dev/null || true; }
 
 start_slurm() {
-    launch slurmdbd slurmdbd slurmdbd -D
-    patience 60 slurmdbd sacctmgr --noheader list cluster
+    launch "$home" slurmdbd slurmdbd slurmdbd -D
+    patience 60 slurmdbd "$home/log" sacctmgr --noheader list cluster
     account add cluster chronos
     account add account production,development Cluster=chronos
     account add qos urgent
     account add user "$user" Account=production,development DefaultAccount=production
     account modify user "$user" set qos=normal,urgent
-    launch slurmctld slurmctld slurmctld -D -i
-    patience 60 slurmctld scontrol ping
-    launch slurmd slurmd slurmd -D -N "$node"
-    patience 60 "the node" bash -c "sinfo --noheader --format=%T | grep -qE '^(idle|mixed|allocated)'"
+    launch "$home" slurmctld slurmctld slurmctld -D -i
+    patience 60 slurmctld "$home/log" scontrol ping
+    launch "$home" slurmd slurmd slurmd -D -N "$node"
+    patience 60 "the node" "$home/log" bash -c "sinfo --noheader --format=%T | grep -qE '^(idle|mixed|allocated)'"
 }
 
 start() {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
 
-_JSON = Arg(("--json",), help="print JSON", action="store_true")
+from chronos_plugin.cli.command import JSON, command
+
 _CONNECTION = Arg(
     ("--connection",),
     metavar="ID",
@@ -25,14 +26,14 @@ def commands() -> list[ActionCommand | GroupCommand]:
                     "status",
                     "Show the agent, requests that have not ended, and targets' clusters",
                     "status",
-                    _JSON,
+                    JSON,
                 ),
                 _command(
                     "check",
                     "Ask a service what it can do, and change nothing",
                     "check",
                     _CONNECTION,
-                    _JSON,
+                    JSON,
                 ),
                 _command(
                     "list",
@@ -40,7 +41,7 @@ def commands() -> list[ActionCommand | GroupCommand]:
                     "list_resources",
                     _CONNECTION,
                     Arg(("--all",), help="list what CHRONOS did not make, too", action="store_true"),
-                    _JSON,
+                    JSON,
                 ),
                 _command(
                     "reap",
@@ -58,7 +59,7 @@ def commands() -> list[ActionCommand | GroupCommand]:
                         help="delete what bears CHRONOS's mark and is unknown here, too",
                         action="store_true",
                     ),
-                    _JSON,
+                    JSON,
                 ),
                 _command(
                     "cancel",
@@ -73,11 +74,5 @@ def commands() -> list[ActionCommand | GroupCommand]:
 
 
 def _command(name: str, help_text: str, function: str, *arguments: Arg, example: str = "") -> ActionCommand:
-    words = f"airflow chronos cloud {name}{f' {example}' if example else ''}"
-    return ActionCommand(
-        name=name,
-        help=help_text,
-        description=f"{help_text}. For example: {words}",
-        func=lazy_load_command(f"chronos_plugin.cli.cloud_commands.{function}"),
-        args=arguments,
-    )
+    words = f"airflow chronos cloud {name} {example}".strip()
+    return command(name, help_text, f"cloud_commands.{function}", *arguments, example=words)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
+from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
-_JSON = Arg(("--json",), help="print JSON", action="store_true")
+from chronos_plugin.cli.command import JSON, command
 
 
 def commands() -> list[CLICommand]:
@@ -20,25 +20,25 @@ def commands() -> list[CLICommand]:
                 name="cache",
                 help="The cache of fetched files",
                 subcommands=[
-                    _command("list", "List the fetched files that are kept", "cache list", _JSON),
+                    _command("list", "List the fetched files that are kept", "cache list", JSON),
                     _command(
                         "evict",
                         "Remove fetched files that nothing uses, the longest unused first",
                         "cache evict --size 0",
                         size,
                         dry_run,
-                        _JSON,
+                        JSON,
                     ),
                 ],
             ),
-            _command("stat", "Ask a storage for a file", "stat s3://products/orbit.nc", uri, _JSON),
+            _command("stat", "Ask a storage for a file", "stat s3://products/orbit.nc", uri, JSON),
             _command(
                 "copy",
                 "Copy between storages, or from or to a file here; checked at the end",
                 "copy davs://a.example.org/x.nc davs://b.example.org/x.nc",
                 Arg(("source",), metavar="SOURCE", help="URI, or path"),
                 Arg(("target",), metavar="TARGET", help="URI, or path"),
-                _JSON,
+                JSON,
             ),
         ],
     )
@@ -46,10 +46,6 @@ def commands() -> list[CLICommand]:
 
 
 def _command(name: str, help_text: str, example: str, *arguments: Arg) -> ActionCommand:
-    return ActionCommand(
-        name=name,
-        help=help_text,
-        description=f"{help_text}. For example: airflow chronos data {example}",
-        func=lazy_load_command(f"chronos_plugin.cli.transfers.{name}"),
-        args=arguments,
+    return command(
+        name, help_text, f"transfers.{name}", *arguments, example=f"airflow chronos data {example}"
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
+from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
 from chronos_plugin.cli import cloud, data, mesos, store
+from chronos_plugin.cli.command import JSON, command
 
 _FILE = Arg(("file",), metavar="FILE", help="CWL document, or document#process")
-_JSON = Arg(("--json",), help="print JSON", action="store_true")
 _SERVER = Arg(
     ("--server",),
     metavar="URL",
@@ -61,14 +61,14 @@ def _document_commands() -> list[ActionCommand]:
             "Check CWL documents",
             "airflow chronos validate dags/",
             Arg(("paths",), metavar="PATH", nargs="+", help="CWL documents, or folders of them"),
-            _JSON,
+            JSON,
         ),
         _command(
             "compile",
             "Show the tasks that a document becomes",
             "airflow chronos compile dags/chain.cwl",
             _FILE,
-            _JSON,
+            JSON,
         ),
         _command(
             "graph",
@@ -112,7 +112,7 @@ def _run_commands() -> list[ActionCommand]:
             "airflow chronos outputs swot_coverage",
             Arg(("dag_id",), metavar="DAG_ID", help="id of the DAG"),
             Arg(("run_id",), metavar="RUN_ID", nargs="?", help="id of the run (default: the latest)"),
-            _JSON,
+            JSON,
             Arg(
                 ("--server",),
                 metavar="URL",
@@ -126,7 +126,7 @@ def _run_commands() -> list[ActionCommand]:
             _FILE,
             Arg(("--name",), help="id of the DAG (default: from the file's name and content)"),
             Arg(("--dry-run",), help="check on the server, and change nothing", action="store_true"),
-            _JSON,
+            JSON,
             _SERVER,
         ),
         _command(
@@ -154,7 +154,7 @@ def _run_commands() -> list[ActionCommand]:
             Arg(("--dag-id",), help="only the runs of this DAG"),
             Arg(("--dry-run",), help="show what would go, and remove nothing", action="store_true"),
             Arg(("-y", "--yes"), help="do not ask", action="store_true"),
-            _JSON,
+            JSON,
         ),
     ]
 
@@ -180,7 +180,7 @@ def _target_commands() -> list[CLICommand]:
             *run,
             Arg(("step",), metavar="STEP", help="STEP[@N][/STEP…]: N counts scatter elements from 0"),
             Arg(("--try",), dest="number", type=int, metavar="N", help="one try (default: all)"),
-            _JSON,
+            JSON,
             module="context",
         ),
         *(
@@ -190,7 +190,7 @@ def _target_commands() -> list[CLICommand]:
                 f"airflow chronos {name} swot_coverage RUN_ID swath",
                 *run,
                 steps,
-                _JSON,
+                JSON,
                 module="context",
             )
             for name, text in wishes.items()
@@ -204,7 +204,7 @@ def _targets() -> list[ActionCommand]:
             "list",
             "Show the targets and how they do",
             "airflow chronos targets list",
-            _JSON,
+            JSON,
             module="targets",
         ),
         _command(
@@ -212,7 +212,7 @@ def _targets() -> list[ActionCommand]:
             "Try what a submission needs; status 1 if a target is not ready",
             "airflow chronos targets test hpc",
             Arg(("names",), metavar="NAME", nargs="*", help="targets (default: all)"),
-            _JSON,
+            JSON,
             module="targets",
         ),
         _command(
@@ -220,7 +220,7 @@ def _targets() -> list[ActionCommand]:
             "Say where the steps of a workflow would run, and why",
             "airflow chronos targets explain swot_coverage/swath",
             Arg(("workflow",), metavar="WORKFLOW[/STEP]", help="DAG id or .cwl file, and a step"),
-            _JSON,
+            JSON,
             module="targets",
         ),
         _command(
@@ -235,7 +235,7 @@ def _targets() -> list[ActionCommand]:
             "Cancel the jobs that no task waits for any more",
             "airflow chronos targets sweep --dry-run",
             Arg(("--dry-run",), help="show them, and cancel nothing", action="store_true"),
-            _JSON,
+            JSON,
             module="targets",
         ),
     ]
@@ -245,10 +245,4 @@ def _command(
     name: str, help_text: str, example: str, *arguments: Arg, module: str = "commands"
 ) -> ActionCommand:
     function = {"list": "list_"}.get(name, name.replace("-", "_"))
-    return ActionCommand(
-        name=name,
-        help=help_text,
-        description=f"{help_text}. For example: {example}",
-        func=lazy_load_command(f"chronos_plugin.cli.{module}.{function}"),
-        args=arguments,
-    )
+    return command(name, help_text, f"{module}.{function}", *arguments, example=example)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
 
-_JSON = Arg(("--json",), help="print JSON", action="store_true")
+from chronos_plugin.cli.command import JSON, command
+
 _CONNECTION = Arg(
     ("--connection",),
     metavar="CONN_ID",
@@ -31,9 +32,9 @@ def commands() -> list[ActionCommand | GroupCommand]:
                     "Tell who holds the framework and how it does; status 1 if it is not subscribed",
                     "--json",
                     _CONNECTION,
-                    _JSON,
+                    JSON,
                 ),
-                _command("tasks", "List the tasks that have not ended", "", _CONNECTION, _JSON),
+                _command("tasks", "List the tasks that have not ended", "", _CONNECTION, JSON),
                 _command(
                     "cancel",
                     "Kill tasks",
@@ -48,10 +49,4 @@ def commands() -> list[ActionCommand | GroupCommand]:
 
 def _command(name: str, help_text: str, example: str, *arguments: Arg) -> ActionCommand:
     words = f"airflow chronos mesos {name} {example}".strip()
-    return ActionCommand(
-        name=name,
-        help=help_text,
-        description=f"{help_text}. For example: {words}",
-        func=lazy_load_command(f"chronos_plugin.cli.mesos_framework.{name}"),
-        args=arguments,
-    )
+    return command(name, help_text, f"mesos_framework.{name}", *arguments, example=words)

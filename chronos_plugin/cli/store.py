@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
 
-_JSON = Arg(("--json",), help="print JSON", action="store_true")
+from chronos_plugin.cli.command import JSON, command
+
 _DRY_RUN = Arg(("--dry-run",), help="tell what would be done, and change nothing", action="store_true")
 _DATASET = Arg(("dataset",), metavar="DATASET", help="a dataset's id, path, URI or name")
 _SINCE = Arg(("--since",), metavar="DATE", help="from this moment on, such as 2026-03-01")
@@ -37,7 +38,7 @@ def commands() -> list[ActionCommand | GroupCommand]:
             _SINCE,
             _UNTIL,
             Arg(("--hours",), help="by hour", action="store_true"),
-            _JSON,
+            JSON,
             _SERVER,
             example="--since 2026-03-01 --until 2026-04-01",
         ),
@@ -59,7 +60,7 @@ def _lineage() -> list[ActionCommand]:
             "history.ancestors",
             _DATASET,
             *_BOUNDS,
-            _JSON,
+            JSON,
             _SERVER,
             example="/data/revisit.nc",
         ),
@@ -69,7 +70,7 @@ def _lineage() -> list[ActionCommand]:
             "history.descendants",
             _DATASET,
             *_BOUNDS,
-            _JSON,
+            JSON,
             _SERVER,
             example="/data/auxiliary.nc --depth 2",
         ),
@@ -78,7 +79,7 @@ def _lineage() -> list[ActionCommand]:
             "Record OpenLineage events of others",
             "history.import_events",
             Arg(("file",), metavar="FILE", help="JSON or JSON lines; - for standard input"),
-            _JSON,
+            JSON,
             _SERVER,
             example="events.jsonl",
         ),
@@ -106,7 +107,7 @@ def _runs() -> list[ActionCommand]:
             _SINCE,
             _UNTIL,
             *_PAGE,
-            _JSON,
+            JSON,
             _SERVER,
             example="--state fail --workflow swot",
         ),
@@ -115,7 +116,7 @@ def _runs() -> list[ActionCommand]:
             "Show a run: context, inputs, outputs, log",
             "history.show_run",
             Arg(("run",), metavar="RUN", help="id of the run"),
-            _JSON,
+            JSON,
             _SERVER,
             example="01a210f5-d4fd-7a6d-a38b-7e8060278f18",
         ),
@@ -125,7 +126,7 @@ def _runs() -> list[ActionCommand]:
             "history.diff_runs",
             Arg(("first",), metavar="RUN", help="id of a run"),
             Arg(("second",), metavar="RUN", help="id of another"),
-            _JSON,
+            JSON,
             _SERVER,
             example="01a210f5-d4fd-7a6d-a38b-7e8060278f18 01a210f5-d525-7139-9084-c02545361ad6",
         ),
@@ -150,7 +151,7 @@ def _datasets() -> list[ActionCommand]:
             _SINCE,
             _UNTIL,
             *_PAGE,
-            _JSON,
+            JSON,
             _SERVER,
             example="expert 005 012",
         ),
@@ -159,7 +160,7 @@ def _datasets() -> list[ActionCommand]:
             "Show a dataset and the run that made it",
             "history.show_dataset",
             _DATASET,
-            _JSON,
+            JSON,
             _SERVER,
             example="/data/revisit.nc",
         ),
@@ -168,21 +169,15 @@ def _datasets() -> list[ActionCommand]:
 
 def _database() -> list[ActionCommand]:
     return [
-        _command("db init", "Make the tables", "database.upgrade", _DRY_RUN, _JSON),
-        _command("db upgrade", "Bring the tables up to date", "database.upgrade", _DRY_RUN, _JSON),
-        _command("db check", "Tell whether the tables are up to date", "database.check", _JSON),
-        _command("db stats", "Show the sizes of the tables, and what was repaired", "database.stats", _JSON),
-        _command("db tidy", "Pack lists, drop old contexts, rebuild indexes now", "database.tidy", _JSON),
-        _command("db reconcile", "Compare with Airflow's tables now", "database.reconcile", _JSON),
+        _command("db init", "Make the tables", "database.upgrade", _DRY_RUN, JSON),
+        _command("db upgrade", "Bring the tables up to date", "database.upgrade", _DRY_RUN, JSON),
+        _command("db check", "Tell whether the tables are up to date", "database.check", JSON),
+        _command("db stats", "Show the sizes of the tables, and what was repaired", "database.stats", JSON),
+        _command("db tidy", "Pack lists, drop old contexts, rebuild indexes now", "database.tidy", JSON),
+        _command("db reconcile", "Compare with Airflow's tables now", "database.reconcile", JSON),
     ]
 
 
 def _command(name: str, help_text: str, function: str, *arguments: Arg, example: str = "") -> ActionCommand:
-    words = f"airflow chronos {name}{f' {example}' if example else ''}"
-    return ActionCommand(
-        name=name.split()[-1],
-        help=help_text,
-        description=f"{help_text}. For example: {words}",
-        func=lazy_load_command(f"chronos_plugin.cli.{function}"),
-        args=arguments,
-    )
+    words = f"airflow chronos {name} {example}".strip()
+    return command(name.split()[-1], help_text, function, *arguments, example=words)

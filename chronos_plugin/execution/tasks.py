@@ -23,6 +23,7 @@ from chronos_plugin.errors import RunFailed, StepFailed, StepLost
 from chronos_plugin.execution import context, detached, links
 from chronos_plugin.execution.bindings.decision import Placement
 from chronos_plugin.execution.bindings.document import WORKER, TargetSetting
+from chronos_plugin.execution.contexts import prepare_work
 from chronos_plugin.execution.inputs import as_input_object, normal_requirements
 from chronos_plugin.execution.process import ToolProcesses
 from chronos_plugin.execution.remote import check_remote, publish_outputs, remote_again, stage_in
@@ -37,7 +38,6 @@ from chronos_plugin.execution.tool import (
     complete_inputs,
     execute,
     image_of,
-    prepare_work,
     step_of,
 )
 

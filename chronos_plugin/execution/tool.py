@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import subprocess
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +14,14 @@ from chronos_plugin.compiler.specification import Scope, Specification, Step
 from chronos_plugin.cwl import library
 from chronos_plugin.errors import InputInvalid, StepFailed
 from chronos_plugin.execution import symlinks
+from chronos_plugin.execution.contexts import (
+    fix_folders,
+    lacks_engine,
+    loading_context,
+    make_process,
+    runtime_context,
+    without_image,
+)
 from chronos_plugin.execution.failure import explained, failure
 from chronos_plugin.execution.process import ToolProcesses, redirect
 from chronos_plugin.execution.remote import names_remote
@@ -25,11 +30,10 @@ from chronos_plugin.execution.targets.base import Resources
 
 if TYPE_CHECKING:
     from cwltool.context import LoadingContext, RuntimeContext
-    from cwltool.process import Process
 
     from chronos_plugin.data.location import Location
     from chronos_plugin.data.transport import Status
-    from chronos_plugin.execution.run import Options, Run
+    from chronos_plugin.execution.run import Run
 
 log = logging.getLogger("chronos.step")
 
@@ -100,13 +104,13 @@ def execute(
     step = step_of(specification)
     library.prepare()
     engine = how.engine or run.options.container_engine
-    runtime = _runtime_context(run.options, work, processes, engine)
+    runtime = runtime_context(run.options, work, processes, engine)
     if how.container_outdir:
-        _fix_folders(runtime, work, how.container_outdir)
+        fix_folders(runtime, work, how.container_outdir)
     if how.default_image:
         runtime.default_container = how.default_image
         runtime.find_default_container = lambda _builder: how.default_image
-    if how.engine_here and _only_hinted(step, engine) and not _engine_answers(engine):
+    if how.engine_here and lacks_engine(step, engine):
         log.warning("the container engine does not answer; the image is only a hint: running without it")
         runtime.use_container = False
     undo = redirect(processes)
@@ -170,11 +174,11 @@ def evaluate_resources(run: Run, specification: Specification, inputs: Mapping[s
     if step.run is None:
         return Resources()
     library.prepare()
-    context = _loading_context(
+    context = loading_context(
         specification, step.requirements, step.own_from, step.hints, run.extra_requirements
     )
     process = make_process(step.run, context)
-    runtime = _runtime_context(run.options, run.store.root, ToolProcesses(), "none")
+    runtime = runtime_context(run.options, run.store.root, ToolProcesses(), "none")
     runtime.outdir = runtime.tmpdir = runtime.stagedir = str(run.store.root)
     try:
         with _remote_files(run, runtime):
@@ -202,11 +206,11 @@ def complete_inputs(
     from cwltool.errors import WorkflowException
     from schema_salad.exceptions import ValidationException
 
-    context = _loading_context(
+    context = loading_context(
         specification, scope.requirements, scope.own_from, scope.hints, run.extra_requirements
     )
     shell = make_process(scope.shell, context)
-    runtime = _runtime_context(run.options, run.store.root, ToolProcesses(), run.options.container_engine)
+    runtime = runtime_context(run.options, run.store.root, ToolProcesses(), run.options.container_engine)
     runtime.toplevel = toplevel
     try:
         beside = _beside(run, inputs, scope.shell["inputs"]) if toplevel else None
@@ -240,14 +244,6 @@ def _beside(
     return look_beside(run, inputs, parameters)
 
 
-def make_process(document: Mapping[str, Any], context: LoadingContext) -> Process:
-    """Instantiate a resolved process: about 5 ms, without loading or validating anything."""
-    from cwltool.workflow import default_make_tool
-    from schema_salad.sourceline import cmap
-
-    return default_make_tool(cmap(dict(document)), context)  # type: ignore[arg-type]
-
-
 def _run_to_end(
     run: Run,
     specification: Specification,
@@ -257,15 +253,15 @@ def _run_to_end(
     how: Conditions,
 ) -> tuple[dict[str, Any], str]:
     """Drive the jobs that the process yields; return its output object and status."""
-    context = _loading_context(
+    context = loading_context(
         specification, step.requirements, step.own_from, step.hints, run.extra_requirements
     )
     process = step.run
     if how.without_image:
-        context.requirements = _without_image(context.requirements)
-        context.hints = _without_image(context.hints)
+        context.requirements = without_image(context.requirements)
+        context.hints = without_image(context.hints)
         process = process and {
-            k: _without_image(v) if k in ("requirements", "hints") else v for k, v in process.items()
+            k: without_image(v) if k in ("requirements", "hints") else v for k, v in process.items()
         }
     final: list[tuple[dict[str, Any], str]] = []
 
@@ -327,108 +323,3 @@ def _loop_jobs(
     return WorkflowJobLoopStep(step=WorkflowJobStep(looping), container_engine="docker").job(
         by_uri, receive_step, runtime
     )
-
-
-def _loading_context(
-    specification: Specification, requirements: list[Any], own_from: int, hints: list[Any], extra: list[Any]
-) -> LoadingContext:
-    from cwltool.context import LoadingContext
-    from cwltool.process import get_schema
-
-    # What came with the input object stands over what is inherited, under what a process says itself.
-    effective = [*requirements[:own_from], *extra, *requirements[own_from:]]
-    if len(specification.path) <= 1 and extra:
-        effective = [*requirements, *extra]
-    context = LoadingContext(
-        {
-            "requirements": effective,
-            "hints": hints,
-            "metadata": dict(specification.metadata),
-            "do_validate": False,
-            "do_update": False,
-            "disable_js_validation": True,
-            "relax_path_checks": True,
-            "enable_dev": True,
-        }
-    )
-    context.avsc_names = get_schema("v1.2")[1]  # type: ignore[assignment]
-    if specification.schemas:
-        context.loader = _ontologies(tuple(specification.schemas))
-    return context
-
-
-def _without_image(entries: Any) -> list[Any]:
-    return [entry for entry in entries or [] if entry["class"] != "DockerRequirement"]
-
-
-def _only_hinted(step: Step, engine: str) -> bool:
-    """Return whether a step names an image that it can do without."""
-    if engine not in ("docker", "podman"):
-        return False
-    required = any(r["class"] == "DockerRequirement" for r in step.requirements)
-    return not required and any(h["class"] == "DockerRequirement" for h in step.hints)
-
-
-@cache
-def _engine_answers(engine: str) -> bool:
-    """Return whether a container engine can be used; asked once in a process."""
-    try:
-        answer = subprocess.run([engine, "version"], capture_output=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return answer.returncode == 0
-
-
-@cache
-def _ontologies(schemas: tuple[str, ...]) -> Any:
-    """Return a loader with the graph of the ontologies that formats are compared by."""
-    from schema_salad.ref_resolver import Loader
-
-    loader = Loader({})
-    loader.add_schemas(list(schemas), "")
-    return loader
-
-
-def _runtime_context(options: Options, work: Path, processes: ToolProcesses, engine: str) -> RuntimeContext:
-    from cwltool.context import RuntimeContext
-    from cwltool.mutation import MutationManager
-
-    outdir, tmp, containers = work / "out", work / "tmp", work / "containers"
-    runtime = RuntimeContext(
-        {
-            "basedir": str(work),
-            "outdir": str(outdir),
-            "tmpdir_prefix": f"{tmp}/",
-            "tmp_outdir_prefix": f"{work}/more/",
-            "use_container": engine != "none",
-            "podman": engine == "podman",
-            "singularity": engine == "singularity",
-            "user_space_docker_cmd": "udocker" if engine == "udocker" else None,
-            "rm_tmpdir": True,
-            "move_outputs": "leave",
-            "eval_timeout": options.expression_timeout,
-            "cidfile_dir": str(containers) if engine in ("docker", "podman") else None,
-        }
-    )
-    runtime.mutation_manager = MutationManager()
-    runtime.workflow_eval_lock = threading.Condition(threading.RLock())
-    runtime.toplevel = False
-    processes.container_ids, processes.engine = containers, engine
-    processes.log_fd = options.log_fd
-    return runtime
-
-
-def _fix_folders(runtime: RuntimeContext, work: Path, container_outdir: str) -> None:
-    """Name the folders that the CWL library would name at random."""
-    tmp, stage = work / "tmp" / "tool", work / "tmp" / "staged"
-    for folder in (tmp, stage):
-        folder.mkdir(parents=True, exist_ok=True)
-    runtime.tmpdir, runtime.stagedir = str(tmp), str(stage)
-    runtime.docker_outdir = container_outdir
-
-
-def prepare_work(work: Path) -> Path:
-    """Make the folders that an execution needs in ``work``; return it."""
-    for name in ("out", "tmp", "more", "containers"):
-        (work / name).mkdir(parents=True, exist_ok=True)
-    return work

@@ -97,4 +97,4 @@ def test_the_server_prepares_for_deployments_once_it_is_up(monkeypatch: pytest.M
     monkeypatch.setattr(preload, "in_background", prepared.set)
     monkeypatch.setattr(application, "_PRELOAD_AFTER", 0.01)
     with TestClient(application.create_app()):
-        assert prepared.wait(10)
+        assert prepared.wait(60)

@@ -83,21 +83,18 @@ def test_neither_airflow_nor_the_cwl_library_is_imported(ready: Double, tmp_path
     serve_run(ready, "success", [], outputs={"n": 1})
     (tmp_path / "in.txt").write_text("x")
     program = (
-        "import sys, time\n"
+        "import sys\n"
         "from chronos_plugin.cli.runner import main\n"
         "status = main(sys.argv[1:])\n"
         "heavy = {'airflow', 'cwltool', 'schema_salad', 'ruamel', 'rdflib', 'fastapi'} & set(sys.modules)\n"
-        "print(status, sorted(heavy), time.process_time(), file=sys.stderr)\n"
+        "print(status, sorted(heavy), file=sys.stderr)\n"
     )
     words = ["--quiet", "--server", ready.url, "--outdir", str(tmp_path / "out"), str(TOOL)]
     words += ["--file", str(tmp_path / "in.txt")]
     ended = subprocess.run(
         [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False, cwd=tmp_path
     )
-    status, heavy, seconds = ended.stderr.splitlines()[-1].replace("[]", "none").split()
-    assert (status, heavy) == ("0", "none"), ended.stderr
-    # 0.25 on an idle machine; the margin is for a loaded one.
-    assert float(seconds) < 0.8
+    assert ended.stderr.splitlines()[-1] == "0 []", ended.stderr
 
 
 # -- what is sent ----------------------------------------------------------------------------------
@@ -235,10 +232,8 @@ def test_refused_login(double: Double, capsys: Any) -> None:
 
 
 def test_nobody_listens(double: Double, capsys: Any) -> None:
-    started = time.monotonic()
     assert runner.main(["--server", "http://127.0.0.1:9", str(TOOL)]) == 1
     assert "does not answer" in capsys.readouterr().err
-    assert time.monotonic() - started < 5
 
 
 def test_another_server(double: Double, capsys: Any) -> None:

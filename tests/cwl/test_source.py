@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -127,14 +126,13 @@ class TestCheckYaml:
     def test_accepts_yaml_and_json(self, data: bytes) -> None:
         check_yaml(data, "x.cwl")
 
-    def test_refuses_alias_bombs_quickly(self) -> None:
+    def test_refuses_alias_bombs_before_they_go_off(self) -> None:
         lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
         lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 60)]
-        start = time.process_time()
+        # 10 to the power of 60 values: whoever expanded them would not come to an end.
         error = refusal("\n".join(lines).encode())
         assert "expand this document to more than 1,000,000 values" in error.message
         assert str(error.location).startswith("x.cwl:6:")
-        assert time.process_time() - start < 2
 
     def test_refuses_aliases_of_themselves(self) -> None:
         assert "`*x` contains itself" in refusal(b"a: &x\n  b: [*x]\n").message

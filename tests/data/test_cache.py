@@ -179,9 +179,9 @@ def test_one_at_a_time_has_a_part(cache: ContentCache) -> None:
     with cache.part(place("a"), status):
         thread = threading.Thread(target=second)
         thread.start()
-        assert waited.wait(10)
+        assert waited.wait(60)
         order.append("first")
-    thread.join(10)
+    thread.join(60)
     assert order == ["first", "second"]
 
 

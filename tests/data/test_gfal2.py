@@ -283,7 +283,7 @@ def test_a_task_that_ends_ends_its_helper(helper: Any, tmp_path: Path) -> None:
         while not pid.exists() or not pid.read_text():
             time.sleep(0.01)
         stopping.set()
-        thread.join(30)
+        thread.join(90)
         assert not thread.is_alive()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
@@ -305,5 +305,5 @@ def test_the_helper_ends_with_who_started_it(grid: Any) -> None:
     process.stdin.flush()
     assert b"xrootd" in process.stdout.readline()
     process.stdin.close()
-    assert process.wait(20) == 0
+    assert process.wait(90) == 0
     process.stdout.close()

@@ -14,7 +14,7 @@ from chronos_plugin.db.engine import make_engine
 from tests.services import service
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def postgres_server() -> Iterator[str]:
     """Address of a PostgreSQL server."""
     with service("postgres", "fsync=off") as address:

@@ -5,12 +5,12 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+PATIENCE = 60.0
 PROGRAM = """
 import sys
 from deploy.demo.interruption import Interruption, Stopped
@@ -21,7 +21,7 @@ try:
         interruption.pause(float(sys.argv[1]))
 except Stopped:
     try:
-        interruption.pause(20)
+        interruption.pause(600)
     except Stopped as again:
         raise SystemExit(100 + again.number)
 """
@@ -38,14 +38,13 @@ def start(seconds: float, stream: int) -> subprocess.Popen[bytes]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_pause_at_once_and_every_later_one(number: signal.Signals) -> None:
-    process = start(20, subprocess.PIPE)
+    process = start(600, subprocess.PIPE)
     assert process.stdout is not None
     with process.stdout:
         assert process.stdout.readline() == b"ready\n"
-        begin = time.monotonic()
         process.send_signal(number)
-        assert process.wait(10) == 100 + number
-    assert time.monotonic() - begin < 5
+        # Shorter than either pause.
+        assert process.wait(PATIENCE) == 100 + number
 
 
 def test_the_loss_of_the_terminal_is_noticed() -> None:
@@ -53,10 +52,14 @@ def test_the_loss_of_the_terminal_is_noticed() -> None:
     ours, theirs = pty.openpty()
     process = start(0.05, theirs)
     os.close(theirs)
-    assert os.read(ours, 100) == b"ready\r\n"
+    said = b""
+    # A terminal gives what it has, which may be a part of the line.
+    while not said.endswith(b"\n"):
+        said += os.read(ours, 100)
+    assert said == b"ready\r\n"
     os.close(ours)
     try:
-        assert process.wait(10) == 100 + signal.SIGHUP
+        assert process.wait(PATIENCE) == 100 + signal.SIGHUP
     finally:
         process.kill()
         process.wait()

@@ -41,7 +41,7 @@ def group(folder: Path, components: dict[str, str]) -> ProcessGroup:
     return ProcessGroup([sys.executable, str(script)], environment, folder)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -69,9 +69,7 @@ def test_stopping_leaves_no_process(tmp_path: Path) -> None:
 def test_a_process_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path) -> None:
     processes = group(tmp_path, {"deaf": "trap '' TERM; while :; do sleep 0.1; done"})
     everyone = started(processes, 4)
-    begin = time.monotonic()
     assert processes.stop(0.5) >= 1
-    assert time.monotonic() - begin < 5
     assert not living(everyone)
 
 
@@ -136,10 +134,9 @@ def test_a_recycled_number_is_not_taken_for_the_old_process() -> None:
         other.wait()
 
 
-def test_ending_nothing_is_quick() -> None:
-    begin = time.monotonic()
+def test_ending_nothing_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waits for {seconds} s"))
     assert end([]) == 0
-    assert time.monotonic() - begin < 1
 
 
 def test_tail(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Finished:
         return [str(i["state"]) for i in sorted(found, key=lambda i: int(i["map_index"]))]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A running installation with the documents of ``data/`` and two that no repository should hold."""
     dags = tmp_path_factory.mktemp("e2e") / "dags"
@@ -40,13 +40,13 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def add(airflow: Installation) -> Callable[[str], None]:
     """Wait until the DAG of a document in ``data/`` is there."""
-    return lambda dag_id: airflow.wait_for_dag(dag_id, timeout=60)
+    return lambda dag_id: airflow.wait_for_dag(dag_id)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run(airflow: Installation) -> Callable[..., Finished]:
     """Run a DAG to its end."""
 

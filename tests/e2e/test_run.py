@@ -75,10 +75,10 @@ def test_marking_failed_kills_the_tool(
     mark = tmp_path / "pid"
     add("sleeping")
     run_id = airflow.api.trigger("sleeping", {"mark": str(mark)})
-    _until(lambda: mark.exists() and mark.read_text().strip(), 60)
+    _until(lambda: mark.exists() and mark.read_text().strip())
     group = int(mark.read_text())
     airflow.api.stop_run("sleeping", run_id)
-    _until(lambda: not _group_alive(group), 60)
+    _until(lambda: not _group_alive(group))
 
 
 def _group_alive(group: int) -> bool:
@@ -89,7 +89,7 @@ def _group_alive(group: int) -> bool:
     return True
 
 
-def _until(condition: Callable[[], object], seconds: float) -> None:
+def _until(condition: Callable[[], object], seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"

@@ -85,8 +85,8 @@ def test_job_of_a_deferred_task_is_cancelled(
     mark = tmp_path / "pids"
     add("detached")
     run_id = airflow.api.trigger("detached", {"mark": str(mark)})
-    until(lambda: mark.exists() and mark.read_text().strip(), 90)
-    until(lambda: state_of(airflow, run_id) == "deferred", 30)
+    until(lambda: mark.exists() and mark.read_text().strip())
+    until(lambda: state_of(airflow, run_id) == "deferred")
     pid = int(mark.read_text().split()[0])
     assert alive(pid)
     path = f"/api/v2/dags/detached/dagRuns/{quote(run_id, safe='')}/taskInstances/wait"
@@ -95,9 +95,9 @@ def test_job_of_a_deferred_task_is_cancelled(
     else:
         body = {"dag_run_id": run_id, "task_ids": ["wait"], "dry_run": False, "only_failed": False}
         airflow.api.request("POST", "/api/v2/dags/detached/clearTaskInstances", json=body)
-    until(lambda: not alive(pid), 60)
+    until(lambda: not alive(pid))
     end = "failed" if how == "failed" else "success"
-    until(lambda: airflow.api.run_state("detached", run_id) == end, 120)
+    until(lambda: airflow.api.run_state("detached", run_id) == end)
     store = store_of(airflow, "detached", run_id)
     assert len(mark.read_text().split()) == (1 if how == "failed" else 2)
     if how == "failed":
@@ -125,7 +125,7 @@ def test_killed_triggerer_loses_no_job(
     }
     words = [sys.executable, "-c", script, str(folder.path)]
     first = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: (folder.submission() or {}).get("native"), 60)
+    until(lambda: (folder.submission() or {}).get("native"))
     first.kill()
     first.wait()
     second = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
@@ -149,7 +149,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def until(condition: Callable[[], object], seconds: float) -> None:
+def until(condition: Callable[[], object], seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"

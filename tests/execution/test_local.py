@@ -180,13 +180,11 @@ def test_inputs_outside_the_roots_are_refused(execute: Execute, tmp_path: Path) 
 
 def test_time_limit_ends_the_whole_process_group(execute: Execute, tmp_path: Path) -> None:
     mark = tmp_path / "child"
-    started = time.monotonic()
     with pytest.raises(StepFailed, match="ToolTimeLimit"):
         execute(
             "cwlVersion: v1.2\nclass: CommandLineTool\nrequirements: {ToolTimeLimit: {timelimit: 1}}\n"
             f"baseCommand: [sh, -c, 'sleep 300 & echo $! > {mark}; wait']\ninputs: []\noutputs: []\n"
         )
-    assert time.monotonic() - started < 60
     assert not _alive(int(mark.read_text()))
 
 

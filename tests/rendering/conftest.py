@@ -123,7 +123,7 @@ class Processor:
             return {str(e.filename): str(e.stacktrace) for e in session.scalars(select(ParseImportError))}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty metadata database."""
     import airflow.settings

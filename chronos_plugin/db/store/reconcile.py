@@ -134,7 +134,7 @@ def _chronos_dags(airflow: Connection) -> list[str]:
 
 
 _INSTANCES = """
-    SELECT ti.id, ti.dag_id, ti.task_id, ti.run_id, ti.map_index, ti.try_number, ti.state,
+    SELECT ti.{identity} AS id, ti.dag_id, ti.task_id, ti.run_id, ti.map_index, ti.try_number, ti.state,
            ti.start_date, ti.end_date, ti.hostname, r.run_after
     FROM {table} ti JOIN dag_run r ON r.dag_id = ti.dag_id AND r.run_id = ti.run_id
     WHERE ti.dag_id = :dag AND ti.end_date >= :since AND ti.end_date < :until
@@ -148,7 +148,7 @@ def _instances(
 ) -> Iterable[Record]:
     bounds = {"since": _bound(airflow, since), "until": _bound(airflow, until), "most": _AT_ONCE}
     for table, identity in (("task_instance", "id"), ("task_instance_history", "task_instance_id")):
-        statement = text(_INSTANCES.format(table=table).replace("ti.id,", f"ti.{identity},"))
+        statement = text(_INSTANCES.format(table=table, identity=identity))
         for dag in dags:
             for row in airflow.execute(statement, {"dag": dag, **bounds}):
                 # What was skipped with its group never began.

@@ -6,25 +6,21 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from chronos_plugin.errors import ServiceFailed, TargetUnreachable
 from chronos_plugin.execution.bindings.document import TargetSetting
 from chronos_plugin.execution.targets.admission import Admission
-from chronos_plugin.execution.targets.base import LOG_CHUNK, Job, JobState, JobStatus, Target
+from chronos_plugin.execution.targets.base import JobState, JobStatus, Target
 from chronos_plugin.execution.targets.breaker import Breaker
 from chronos_plugin.execution.targets.folder import SUBMITTED, SUBMITTING, JobFolder
 from chronos_plugin.execution.targets.report import StateFile
+from chronos_plugin.execution.targets.watched import Tell, Watched
 
 log = logging.getLogger("chronos.target")
-_WORD = re.compile(r"[A-Za-z0-9-]+")
-Tell = Callable[[str], None]
-"""Takes a line for the task's log."""
 
 EXIT_GRACE = 15.0
 """Seconds that ``exit.json`` may come later than the target's word that the job has ended."""
@@ -32,36 +28,6 @@ SUBMISSIONS = 3
 """Times that a job which its target has lost before it started is submitted."""
 HOLDING = ("hold", "suspend")
 """Wishes that keep a job from being submitted."""
-MAX_LOG = 32 << 20
-"""Bytes of a job's output that are copied to the task log; the file itself has them all."""
-
-
-@dataclass
-class _Watched:
-    """A job that somebody waits for."""
-
-    job: Job
-    folder: JobFolder
-    tell: Tell
-    ended: asyncio.Future[JobStatus]
-    native: str | None = None
-    status: JobStatus | None = None
-    over_since: float | None = None
-    applied: str | None = None
-    log_offset: int = 0
-    submissions: int = 0
-    asked_at: float = field(default_factory=time.time)
-
-    @property
-    def has_said(self) -> bool:
-        """Whether the job's own shell has said that it ended."""
-        return (self.folder.path / "exit.json").exists()
-
-    def settle(self, status: JobStatus) -> None:
-        """Tell who waits that the job has ended."""
-        self.folder.write_status(status)
-        if not self.ended.done():
-            self.ended.set_result(status)
 
 
 class Watcher:
@@ -76,7 +42,7 @@ class Watcher:
         self.admission = Admission(setting)
         self.breaker = Breaker()
         self._state = state
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[str, Watched] = {}
         self._loop_task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
 
@@ -102,8 +68,7 @@ class Watcher:
         job, _, _ = folder.job()
         # Polling happens in a task of its own; what is told must reach the log of who waits.
         told: Tell = partial(contextvars.copy_context().run, tell)  # type: ignore[call-arg]
-        entry = _Watched(job, folder, told, asyncio.get_running_loop().create_future())
-        entry.log_offset = _read_offset(folder)
+        entry = Watched(job, folder, told, asyncio.get_running_loop().create_future())
         self._watched[job.id] = entry
         self._start()
         submitting = asyncio.create_task(self._submitted(entry))
@@ -146,7 +111,7 @@ class Watcher:
 
     # -- submission ----------------------------------------------------------------------------
 
-    async def _submitted(self, entry: _Watched) -> None:
+    async def _submitted(self, entry: Watched) -> None:
         """See to it that a job is submitted, once."""
         known = entry.folder.submission()
         if known is None:
@@ -161,7 +126,7 @@ class Watcher:
         entry.native = native
         entry.tell(f"target {self.target.name}: job {native}")
 
-    async def _admitted(self, entry: _Watched) -> None:
+    async def _admitted(self, entry: Watched) -> None:
         """Wait for a hold to be released, and for room; settle the job if it is cancelled meanwhile."""
         while not entry.ended.done():
             while (wish := entry.folder.wish()) in HOLDING:
@@ -183,7 +148,7 @@ class Watcher:
                 return
             self.admission.leave(entry.job)
 
-    async def _submit(self, entry: _Watched, *, perhaps: bool, lost: str | None = None) -> str:
+    async def _submit(self, entry: Watched, *, perhaps: bool, lost: str | None = None) -> str:
         """Submit, and again until it is known to have succeeded.
 
         Args:
@@ -204,7 +169,7 @@ class Watcher:
             except TargetUnreachable as error:
                 self._warn(error)
 
-    async def _brought_back(self, entry: _Watched, status: JobStatus) -> JobStatus:
+    async def _brought_back(self, entry: Watched, status: JobStatus) -> JobStatus:
         """Have the target bring what an ended job wrote; return the status that stands then."""
         native = entry.native
         while native is not None:
@@ -251,7 +216,7 @@ class Watcher:
                 await asyncio.sleep(min(1.0, self.setting.poll_interval / 4))
         self._publish()
 
-    def _cancel_unsubmitted(self, entry: _Watched) -> None:
+    def _cancel_unsubmitted(self, entry: Watched) -> None:
         if entry.native is None and entry.folder.wish() == "cancel" and not entry.folder.submission():
             entry.settle(JobStatus(JobState.CANCELLED, reason="cancelled before its submission"))
 
@@ -268,7 +233,7 @@ class Watcher:
             status = found.get(native, JobStatus(JobState.UNKNOWN, reason="the target says nothing of it"))
             await self._note(entry, status)
 
-    async def _note(self, entry: _Watched, status: JobStatus) -> None:
+    async def _note(self, entry: Watched, status: JobStatus) -> None:
         before = entry.status
         if before is None or (before.state, before.reason) != (status.state, status.reason):
             entry.folder.write_status(status)
@@ -281,7 +246,7 @@ class Watcher:
         elif status.state.final or entry.has_said:
             self._over(entry, status)
 
-    def _over(self, entry: _Watched, status: JobStatus) -> None:
+    def _over(self, entry: Watched, status: JobStatus) -> None:
         """Settle a job when both its own shell and the target say that it has ended, or one has waited."""
         now = time.monotonic()
         entry.over_since = entry.over_since or now
@@ -294,7 +259,7 @@ class Watcher:
             entry.settle(status)
         elif said or waited < EXIT_GRACE:
             self._soon()
-        elif other := _another(entry):
+        elif other := entry.other_native():
             # Submitted twice: the one that came first runs, ours found it started.
             entry.tell(f"target {self.target.name}: job {other} runs it")
             entry.folder.write_submission(SUBMITTED, other)
@@ -304,7 +269,7 @@ class Watcher:
         else:
             entry.settle(status)
 
-    async def _lost(self, entry: _Watched, status: JobStatus) -> None:
+    async def _lost(self, entry: Watched, status: JobStatus) -> None:
         """Submit again what never started; what had started has failed."""
         if entry.has_said:
             self._over(entry, replace(status, state=JobState.ENDED))
@@ -321,7 +286,7 @@ class Watcher:
     def _soon(self) -> None:
         asyncio.get_running_loop().call_later(min(1.0, self.setting.poll_interval), self._wake.set)
 
-    async def _apply_wish(self, native: str, entry: _Watched) -> None:
+    async def _apply_wish(self, native: str, entry: Watched) -> None:
         wish = entry.folder.wish()
         if wish is None or wish == entry.applied:
             return
@@ -345,32 +310,12 @@ class Watcher:
             entry.tell(f"target {self.target.name}: {wish} failed: {error}")
         entry.applied = wish
 
-    async def _relay_log(self, entry: _Watched, *, ended: bool = False) -> None:
+    async def _relay_log(self, entry: Watched, *, ended: bool = False) -> None:
         """Copy what the job has written since the last look to the task's log, line by line."""
         try:
-            await self._relay(entry, ended=ended)
+            await entry.relay(self.target, ended=ended)
         except ServiceFailed as error:
             log.warning("target %s: the log of %s: %s", self.target.name, entry.job.name, error)
-
-    async def _relay(self, entry: _Watched, *, ended: bool) -> None:
-        if entry.native is None or entry.log_offset >= MAX_LOG:
-            return
-        if self.target.shared and _size(entry.job) <= entry.log_offset:
-            return
-        while chunk := await self.target.logs(entry.native, entry.job, entry.log_offset):
-            # A line that is not complete is left for the next look, unless it is very long or the last.
-            whole = chunk[: chunk.rfind(b"\n") + 1]
-            if not whole and (ended or len(chunk) >= LOG_CHUNK):
-                whole = chunk
-            if not whole:
-                break
-            entry.log_offset += len(whole)
-            for line in whole.decode(errors="replace").splitlines():
-                entry.tell(line)
-            if entry.log_offset >= MAX_LOG:
-                entry.tell(f"more than {MAX_LOG >> 20} MiB of output: the rest is in {entry.job.log}")
-                break
-        (entry.folder.path / "log.offset").write_text(str(entry.log_offset))
 
     def _publish(self) -> None:
         if self._state is not None:
@@ -391,28 +336,8 @@ class Watcher:
         return min(since) if since else None
 
 
-def _another(entry: _Watched) -> str:
-    """Return the native id that a job started under if it is another than the one that is watched."""
-    other = str((entry.folder.started() or {}).get("native") or "")
-    known = set(_WORD.findall(entry.native or ""))
-    return "" if known & set(_WORD.findall(other)[:1]) else other
-
-
 def _sentence(name: str, status: JobStatus) -> str:
     where = f" on {status.node}" if status.node else ""
     why = f": {status.reason}" if status.reason else ""
     native = f" ({status.native_state})" if status.native_state else ""
     return f"target {name}: {status.state}{native}{where}{why}"
-
-
-def _size(job: Job) -> int:
-    try:
-        return job.log.stat().st_size
-    except OSError:
-        return 0
-
-
-def _read_offset(folder: JobFolder) -> int:
-    with contextlib.suppress(OSError, ValueError):
-        return int((folder.path / "log.offset").read_text())
-    return 0

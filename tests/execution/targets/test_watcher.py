@@ -13,7 +13,7 @@ import pytest
 
 from chronos_plugin.errors import TargetRefused, TargetUnreachable
 from chronos_plugin.execution.bindings.document import TargetSetting
-from chronos_plugin.execution.targets import report, watcher
+from chronos_plugin.execution.targets import report, watched, watcher
 from chronos_plugin.execution.targets.base import JobState, JobStatus
 from chronos_plugin.execution.targets.breaker import Breaker, BreakerState
 from chronos_plugin.execution.targets.folder import JobFolder
@@ -654,7 +654,7 @@ def test_log_that_cannot_be_read_is_no_failure(make_job: MakeJob) -> None:
 
 def test_very_long_log_is_cut(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
-        monkeypatch.setattr(watcher, "MAX_LOG", 1000)
+        monkeypatch.setattr(watched, "MAX_LOG", 1000)
         async with scene() as s:
             folder = make_job("true")
             task = s.attend(folder)
