@@ -24,7 +24,7 @@ describe("times", () => {
 });
 
 it("counts with its noun", () => {
-  expect([counted(1, "run"), counted(1204, "run"), counted(3, "cause of failure", "causes of failure")]).toEqual([
+  expect([counted(1, "run", "runs"), counted(1204, "run", "runs"), counted(3, "cause of failure", "causes of failure")]).toEqual([
     "1 run", "1,204 runs", "3 causes of failure",
   ]);
 });

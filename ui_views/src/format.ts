@@ -1,16 +1,20 @@
 /** Numbers, times and sizes as people read them. All text is plain; nothing here makes markup. */
 
-const GROUPED = new Intl.NumberFormat("en-GB");
+import { language, t } from "./i18n";
+
+const GROUPED = { en: new Intl.NumberFormat("en-GB"), fr: new Intl.NumberFormat("fr-FR") } as const;
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
 
 /** 1204 → "1,204". */
 export function count(value: number): string {
-  return GROUPED.format(value);
+  return GROUPED[language()].format(value);
 }
 
 /** A number with its noun: (1, "run") → "1 run", (3, "cause of failure", "causes of failure") → "3 causes of failure". */
-export function counted(value: number, one: string, many = `${one}s`): string {
-  return `${count(value)} ${value === 1 ? one : many}`;
+export function counted(value: number, one: string, many: string): string {
+  // French counts nothing as one.
+  const single = language() === "fr" ? Math.abs(value) < 2 : value === 1;
+  return `${count(value)} ${t(single ? one : many)}`;
 }
 
 /** Seconds → "2 h 05 min", "4 min 10 s", "12.3 s", "340 ms"; a dash where there is no number. */
@@ -49,7 +53,7 @@ export function utc(value: string | number | Date | null | undefined): string {
 export function local(value: string | number | Date | null | undefined): string {
   const moment = asDate(value);
   if (!moment) return "";
-  return new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" }).format(moment);
+  return new Intl.DateTimeFormat(language() === "fr" ? "fr-FR" : "en-GB", { dateStyle: "medium", timeStyle: "long" }).format(moment);
 }
 
 /** "12 min ago", "in 41 min"; counted from `now` (milliseconds). */
@@ -57,12 +61,12 @@ export function ago(value: string | number | Date | null | undefined, now: numbe
   const moment = asDate(value);
   if (!moment) return "";
   const seconds = (now - moment.getTime()) / 1000;
-  if (Math.abs(seconds) < 5) return "now";
+  if (Math.abs(seconds) < 5) return t("now");
   const words = duration(Math.abs(seconds) < 60 ? Math.round(Math.abs(seconds)) : Math.abs(seconds)).replace(
     /( min) \d\d s$/,
     "$1",
   );
-  return seconds >= 0 ? `${words} ago` : `in ${words}`;
+  return seconds >= 0 ? t("{duration} ago", { duration: words }) : t("in {duration}", { duration: words });
 }
 
 /** Seconds between two moments; until `now` where the second is not there yet. */

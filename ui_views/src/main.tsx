@@ -6,6 +6,7 @@ import { Suspense, lazy, type ComponentType, type JSX, type ReactNode } from "re
 import { client } from "./app/live";
 import { useDensity } from "./app/preferences";
 import { root, type HostProps } from "./host";
+import { preferred, speak, useLanguage } from "./i18n";
 import { Skeleton } from "./ui/basics";
 import { ErrorBoundary } from "./ui/ErrorBoundary";
 
@@ -34,16 +35,17 @@ function style(): Promise<void> {
 }
 
 const Styled = lazy(async () => {
-  await style();
+  await Promise.all([style(), speak(preferred())]);
   return { default: ({ children }: { readonly children: ReactNode }) => children };
 });
 
 function Shell({ children }: { readonly children: ReactNode }): JSX.Element {
   const [density] = useDensity();
+  const language = useLanguage();
   return (
     <Suspense fallback={null}>
       <Styled>
-        <div className="chronos" data-density={density}>
+        <div className="chronos" lang={language} data-density={density} key={language}>
           <ErrorBoundary>
             <QueryClientProvider client={client}>
               <Suspense fallback={<div className="page"><Skeleton /></div>}>{children}</Suspense>

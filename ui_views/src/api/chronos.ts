@@ -247,6 +247,7 @@ export const chronos = {
 
   search: (q: string) => get<SearchResult>(`${V1}/search`, { q, limit: 50 }),
   dataset: (id: number) => get<DatasetDetail>(`${V1}/datasets/${id}`),
+  datasets: (query: RunQuery) => get<{ datasets: Dataset[]; next: string | null }>(`${V1}/datasets`, query),
   datasetsAt: (location: string) => get<{ datasets: Dataset[] }>(`${V1}/datasets/at`, { location }),
   lineage: (query: Readonly<Record<string, string | number | readonly string[] | undefined>>) => get<Lineage>(`${V1}/lineage`, query),
 

@@ -1,6 +1,7 @@
 import { Suspense, lazy, type JSX } from "react";
 import { Route, Routes } from "react-router-dom";
 import { Empty, Skeleton, To } from "../ui/basics";
+import { t } from "../i18n";
 import { Frame } from "./Frame";
 
 const Overview = lazy(() => import("../pages/overview/Overview"));
@@ -8,10 +9,8 @@ const Runs = lazy(() => import("../pages/runs/Runs"));
 const RunPage = lazy(() => import("../pages/run/RunPage"));
 const ExecutionPage = lazy(() => import("../pages/execution/ExecutionPage"));
 const Lineage = lazy(() => import("../pages/lineage/Lineage"));
-const Activity = lazy(() => import("../pages/activity/Activity"));
-const Status = lazy(() => import("../pages/status/Status"));
-const Start = lazy(() => import("../pages/start/Start"));
-const StartForm = lazy(() => import("../pages/start/StartForm"));
+const RecordPage = lazy(() => import("../pages/record/RecordPage"));
+const SearchPage = lazy(() => import("../pages/search/SearchPage"));
 
 /** All pages, below the place at which they are mounted. */
 export default function App(): JSX.Element {
@@ -24,10 +23,8 @@ export default function App(): JSX.Element {
           <Route path="runs/:dagId/:runId/:tab?" element={<RunPage />} />
           <Route path="executions/:dagId/:runId/:taskId/:mapIndex" element={<ExecutionPage />} />
           <Route path="lineage" element={<Lineage />} />
-          <Route path="activity" element={<Activity />} />
-          <Route path="status" element={<Status />} />
-          <Route path="start" element={<Start />} />
-          <Route path="start/:dagId" element={<StartForm />} />
+          <Route path="records/:id" element={<RecordPage />} />
+          <Route path="search" element={<SearchPage />} />
           <Route path="*" element={<Nowhere />} />
         </Routes>
       </Suspense>
@@ -36,5 +33,5 @@ export default function App(): JSX.Element {
 }
 
 function Nowhere(): JSX.Element {
-  return <main className="page"><Empty title="There is no such page"><To path="/">Go to the overview</To></Empty></main>;
+  return <main className="page"><Empty title={t("There is no such page")}><To path="/">{t("Go to the overview")}</To></Empty></main>;
 }

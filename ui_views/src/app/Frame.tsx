@@ -1,14 +1,15 @@
 /** The thin bar over every page: where to go, what to look for, whether what is shown is current. */
-import { useEffect, useRef, useState, type FormEvent, type JSX, type ReactNode } from "react";
+import { useRef, useState, type JSX, type ReactNode, type SyntheticEvent } from "react";
 import { useLocation, useNavigate } from "react-router-dom";
 import { airflowHref, alone, pageHref, root } from "../host";
 import { duration } from "../format";
-import { To, useNow } from "../ui/basics";
+import { LANGUAGES, choose, t, useLanguage } from "../i18n";
+import { useNow } from "../ui/basics";
 import { Help } from "./Help";
 import { useShortcuts } from "./keyboard";
 import { useLiveness } from "./live";
-import { PAGES } from "./pages";
-import { DENSITIES, useDensity, useTheme } from "./preferences";
+import { pages } from "./pages";
+import { DENSITIES, useDensity, useTheme, type Density } from "./preferences";
 
 const STALE = 90_000;
 
@@ -16,13 +17,15 @@ export function Frame({ children }: { readonly children: ReactNode }): JSX.Eleme
   const [help, setHelp] = useState(false);
   const search = useRef<HTMLInputElement>(null);
   const navigate = useNavigate();
-  const go = Object.fromEntries(PAGES.map((page) => [`g ${page.key}`, () => void navigate(pageHref(page.path))]));
-  useShortcuts({ ...go, "/": () => search.current?.focus(), "?": () => setHelp(true) });
+  const [density, setDensity] = useDensity();
+  const go = Object.fromEntries(pages().map((page) => [`g ${page.key}`, () => void navigate(pageHref(page.path))]));
+  const wall = (): void => setDensity(density === "wall" ? "comfortable" : "wall");
+  useShortcuts({ ...go, "/": () => search.current?.focus(), "?": () => setHelp(true), w: wall });
   return (
     <>
       <header className="bar">
         <span className="name"><img src={`${root}chronos/ui/assets/icon.svg`} alt="" />CHRONOS</span>
-        <nav aria-label="Pages of CHRONOS">{PAGES.map(({ path, name }) => <Tab key={path} path={path} name={name} />)}</nav>
+        <nav aria-label={t("Pages of CHRONOS")}>{pages().map(({ path, name }) => <Tab key={path} path={path} name={name} />)}</nav>
         <Search field={search} />
         <LiveMark />
         <Preferences onHelp={() => setHelp(true)} />
@@ -56,13 +59,13 @@ function CurrentLink({ path, current, children }: { readonly path: string; reado
 function Search({ field }: { readonly field: React.RefObject<HTMLInputElement | null> }): JSX.Element {
   const navigate = useNavigate();
   const [words, setWords] = useState("");
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
-    if (words.trim()) void navigate(pageHref(`/lineage?q=${encodeURIComponent(words.trim())}`));
+    if (words.trim()) void navigate(pageHref(`/search?q=${encodeURIComponent(words.trim())}`));
   };
   return (
     <form className="search" role="search" onSubmit={submit}>
-      <input ref={field} className="field" type="search" placeholder="Find a product…  /" aria-label="Find a product"
+      <input ref={field} className="field" type="search" placeholder={t("product, run, workflow…  /")} aria-label={t("Find a product, a run, a workflow")}
         value={words} onChange={(event) => setWords(event.target.value)} />
     </form>
   );
@@ -74,12 +77,12 @@ function LiveMark(): JSX.Element {
   const age = now - last;
   const state = failures > 0 ? "lost" : last > 0 && age > STALE ? "stale" : "live";
   const words = {
-    live: "live",
-    stale: `as of ${duration(age / 1000)} ago`,
-    lost: last > 0 ? `disconnected ${duration(age / 1000)}` : "disconnected",
+    live: t("live"),
+    stale: t("as of {duration} ago", { duration: duration(age / 1000) }),
+    lost: last > 0 ? t("disconnected {duration}", { duration: duration(age / 1000) }) : t("disconnected"),
   }[state];
   return (
-    <span className="live" data-live={state} role="status" title={last > 0 ? `Last answer ${duration(Math.max(0, age) / 1000)} ago` : ""}>
+    <span className="live" data-live={state} role="status" title={last > 0 ? t("Last answer {duration} ago", { duration: duration(Math.max(0, age) / 1000) }) : ""}>
       <span aria-hidden="true">{state === "live" ? "●" : "◌"}</span>{words}
     </span>
   );
@@ -88,23 +91,30 @@ function LiveMark(): JSX.Element {
 function Preferences({ onHelp }: { readonly onHelp: () => void }): JSX.Element {
   const [density, setDensity] = useDensity();
   const [theme, setTheme] = useTheme();
-  const [shown, setShown] = useState(false);
-  useEffect(() => setShown(alone()), []);
+  const language = useLanguage();
+  const shown = alone();
   return (
     <span className="row">
-      <select className="field small" aria-label="Density" value={density}
+      <select className="field small" aria-label={t("Density")} value={density}
         onChange={(event) => setDensity(DENSITIES.find((each) => each === event.target.value) ?? "comfortable")}>
-        {DENSITIES.map((each) => <option key={each} value={each}>{each}</option>)}
+        {DENSITIES.map((each) => <option key={each} value={each}>{densityName(each)}</option>)}
+      </select>
+      <select className="field small" aria-label={t("Language")} value={language}
+        onChange={(event) => choose(LANGUAGES.find((each) => each === event.target.value) ?? "en")}>
+        {LANGUAGES.map((each) => <option key={each} value={each}>{each.toUpperCase()}</option>)}
       </select>
       {shown && (
         <button type="button" className="button quiet" onClick={() => setTheme(theme === "dark" ? "light" : "dark")}
-          aria-label={theme === "dark" ? "Light colours" : "Dark colours"} title={theme === "dark" ? "Light colours" : "Dark colours"}>
+          aria-label={theme === "dark" ? t("Light colours") : t("Dark colours")} title={theme === "dark" ? t("Light colours") : t("Dark colours")}>
           {theme === "dark" ? "☀" : "☾"}
         </button>
       )}
-      <button type="button" className="button quiet" onClick={onHelp} aria-label="Keyboard shortcuts" title="Keyboard shortcuts">?</button>
+      <button type="button" className="button quiet" onClick={onHelp} aria-label={t("Keyboard shortcuts")} title={t("Keyboard shortcuts")}>?</button>
       {shown && <a className="small" href={root}>Airflow</a>}
-      {!shown && <To path="/" className="visually-hidden">Overview</To>}
     </span>
   );
+}
+
+function densityName(density: Density): string {
+  return { comfortable: t("comfortable"), compact: t("compact"), wall: t("wall") }[density];
 }

@@ -1,9 +1,16 @@
 /** The pages in the bar, with the key that follows `g`. */
-export const PAGES = [
-  { path: "/", name: "Overview", key: "o" },
-  { path: "/runs", name: "Runs", key: "r" },
-  { path: "/lineage", name: "Lineage", key: "l" },
-  { path: "/activity", name: "Activity", key: "t" },
-  { path: "/status", name: "Status", key: "s" },
-  { path: "/start", name: "Start", key: "n" },
-] as const;
+import { t } from "../i18n";
+
+export interface Page {
+  readonly path: string;
+  readonly name: string;
+  readonly key: string;
+}
+
+export function pages(): readonly Page[] {
+  return [
+    { path: "/", name: t("Overview"), key: "o" },
+    { path: "/runs", name: t("Runs"), key: "r" },
+    { path: "/lineage", name: t("Lineage"), key: "l" },
+  ];
+}

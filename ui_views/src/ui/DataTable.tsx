@@ -13,7 +13,7 @@ export interface ColumnLook {
 // The library knows what a column carries beside its own by this interface.
 declare module "@tanstack/react-table" {
   // eslint-disable-next-line @typescript-eslint/no-unused-vars
-  interface ColumnMeta<TData, TValue> extends ColumnLook {}
+  interface ColumnMeta<TData, TValue> extends ColumnLook { readonly note?: string }
 }
 
 export interface Selection {
@@ -24,7 +24,7 @@ export interface Selection {
 export function DataTable<Row>({ label, rows, columns, idOf, onOpen, onEnd, more = false, selection, height }: {
   readonly label: string;
   readonly rows: readonly Row[];
-  readonly columns: ColumnDef<Row, unknown>[];
+  readonly columns: ColumnDef<Row>[];
   readonly idOf: (row: Row) => string;
   readonly onOpen?: (row: Row) => void;
   /** Called when the last rows come into sight. */

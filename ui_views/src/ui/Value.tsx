@@ -48,7 +48,7 @@ export function Value({ value, ...where }: Where & { readonly value: unknown }):
     );
   }
   if (typeof value === "object") {
-    const entries = Object.entries(value);
+    const entries: [string, unknown][] = Object.entries(value);
     return (
       <dl className="defs small record">
         {entries.map(([name, inner]) => [<dt key={`${name}k`} className="mono">{name}</dt>, <dd key={`${name}v`}><Value value={inner} {...where} /></dd>])}

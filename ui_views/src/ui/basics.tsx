@@ -103,13 +103,26 @@ export function Meter({ value, of, label, tone }: {
   );
 }
 
-const clocks = new Map<number, { now: number; listeners: Set<() => void>; timer?: ReturnType<typeof setInterval> }>();
+/** The clock of a pace, made by the first who asks for it. */
+function clockOf(every: number): Clock {
+  const known = clocks.get(every);
+  if (known) return known;
+  const made: Clock = { now: Date.now(), listeners: new Set() };
+  clocks.set(every, made);
+  return made;
+}
+
+interface Clock {
+  now: number;
+  readonly listeners: Set<() => void>;
+  timer?: ReturnType<typeof setInterval>;
+}
+
+const clocks = new Map<number, Clock>();
 
 /** The time in milliseconds, renewed every `every` while somebody looks: one timer for all that ask for the same pace. */
 export function useNow(every = 1000, on = true): number {
-  let clock = clocks.get(every);
-  if (!clock) clocks.set(every, (clock = { now: Date.now(), listeners: new Set() }));
-  const kept = clock;
+  const kept = clockOf(every);
   const subscribe = (listener: () => void): (() => void) => {
     if (!on) return () => undefined;
     kept.listeners.add(listener);

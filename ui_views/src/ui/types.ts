@@ -7,5 +7,6 @@ export function typeText(type: unknown): string {
   }
   const shape = type as { type?: unknown; items?: unknown; name?: unknown } | null;
   if (shape?.type === "array") return `${typeText(shape.items)}[]`;
-  return typeof shape?.name === "string" ? typeText(shape.name) : String(shape?.type ?? "any");
+  if (typeof shape?.name === "string") return typeText(shape.name);
+  return typeof shape?.type === "string" ? shape.type : "any";
 }

@@ -13,7 +13,7 @@ import type { RunProps } from "./RunPage";
 const pathOf = (each: TaskInstance): string => executionPath(each.dag_id, each.dag_run_id, each.task_id, each.map_index);
 const idOf = (each: TaskInstance): string => `${each.task_id}[${each.map_index}]`;
 
-const COLUMNS: ColumnDef<TaskInstance, unknown>[] = [
+const COLUMNS: ColumnDef<TaskInstance>[] = [
   { id: "state", header: "State", accessorFn: (each) => each.state ?? "", cell: ({ row }) => <State state={row.original.state} />, meta: { width: "150px" } },
   { id: "step", header: "Step", accessorFn: (each) => each.task_id, cell: ({ row }) => <To path={pathOf(row.original)}>{row.original.task_display_name}</To>, meta: { width: "minmax(180px, 2fr)" } },
   { id: "element", header: "Element", accessorFn: (each) => each.map_index, cell: ({ row }) => (row.original.map_index < 0 ? "" : row.original.rendered_map_index ?? row.original.map_index), meta: { width: "minmax(110px, 1fr)" } },

@@ -20,7 +20,6 @@ export default function WorkflowTab({ dagId = "" }: HostProps): JSX.Element {
         <h1>{label ?? dagId}</h1><span className="mono small muted">{file} · CWL {version}</span>
         <span className="right row">
           <To className="button" path={`/runs?workflow=${encodeURIComponent(dagId)}`}>Runs</To>
-          <To className="button primary" path={`/start/${encodeURIComponent(dagId)}`}>Start</To>
         </span>
       </div>
       {doc && <p className="muted" style={{ whiteSpace: "pre-line", maxWidth: "80ch" }}>{doc}</p>}

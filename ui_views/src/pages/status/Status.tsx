@@ -1,1 +1,0 @@
-export default function Page() { return <main className="page">to be written</main>; }
