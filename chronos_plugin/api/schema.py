@@ -63,6 +63,8 @@ def _answer_problems(document: dict[str, Any]) -> None:
             if name.startswith(WES_PREFIX):
                 refused = operation["responses"].pop("422", {})
                 operation["responses"] |= {"400": refused, "500": {"description": "It failed"}}
+            elif "requestBody" in operation:
+                operation["responses"]["400"] = {"description": "The body cannot be read"}
             for status, response in operation["responses"].items():
                 if status.startswith(("4", "5")):
                     response["content"] = of_wes if name.startswith(WES_PREFIX) else problem

@@ -47,7 +47,7 @@ def _rights() -> GroupCommand:
                 "Make the permissions of CHRONOS, and give them to Airflow's roles",
                 "airflow chronos rights init --dry-run",
                 Arg(("--dry-run",), help="show them, and change nothing", action="store_true"),
-                _JSON,
+                JSON,
                 module="rights",
             )
         ],

@@ -8,6 +8,31 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+_WORKFLOW: dict[str, Any] = {
+    "dag_id": "swot_coverage",
+    "description": "Ground coverage of one SWOT cycle",
+    "file": "swot_coverage.cwl",
+    "bundle": "dags-folder",
+    "deployed": False,
+    "paused": False,
+    "broken": False,
+    "tags": ["cwl", "swot"],
+}
+_DETAIL: dict[str, Any] = {
+    "version": "b87c752bd090cfd3",
+    "cwl_version": "v1.2",
+    "process_class": "Workflow",
+    "inputs": [{"name": "cycle", "type": "int", "required": True}],
+    "inputs_schema": {
+        "type": "object",
+        "properties": {"cycle": {"type": "integer"}},
+        "required": ["cycle"],
+    },
+    "outputs": [{"name": "picture", "type": "File"}],
+    "tasks": [{"id": "swath", "kind": "step", "step": ["swath"], "upstream": ["chronos.inputs"]}],
+    "groups": [],
+}
+
 
 class Deployed(BaseModel):
     """What became of a deployed document."""
@@ -23,22 +48,7 @@ class Deployed(BaseModel):
 class Workflow(BaseModel):
     """A DAG that a CWL document became."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "dag_id": "swot_coverage",
-                    "description": "Ground coverage of one SWOT cycle",
-                    "file": "swot_coverage.cwl",
-                    "bundle": "dags-folder",
-                    "deployed": False,
-                    "paused": False,
-                    "broken": False,
-                    "tags": ["cwl", "swot"],
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_WORKFLOW]})
 
     dag_id: str
     description: str = Field(description="First line of its doc")
@@ -98,6 +108,8 @@ class GraphGroup(BaseModel):
 
 class WorkflowDetail(Workflow):
     """A workflow with its documentation, inputs, outputs and graph."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_WORKFLOW | _DETAIL]})
 
     doc: str | None = None
     label: str | None = None

@@ -7,19 +7,31 @@ import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Query
+from fastapi import Path, Query
+from pydantic import BeforeValidator, WithJsonSchema
 
 if TYPE_CHECKING:
     from chronos_plugin.api.models.history import AirflowPlace
     from chronos_plugin.db.store.history import History
     from chronos_plugin.lineage.model import Run
 
+
+def _written(value: Any) -> Any:
+    """Refuse numbers, which pydantic would take for seconds or milliseconds."""
+    if isinstance(value, str) and "-" not in value[1:]:
+        raise ValueError("a date or a moment by ISO 8601, such as 2026-03-01T12:00:00Z")
+    return value
+
+
+_MOMENT = [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
+Moment = Annotated[datetime.datetime, BeforeValidator(_written), WithJsonSchema({"anyOf": _MOMENT})]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Rows at most")]
 CursorText = Annotated[str | None, Query(description="`next` of the page before", max_length=200)]
-Since = Annotated[
-    datetime.datetime | None, Query(description="From this moment on; UTC where it has no zone")
-]
-Until = Annotated[datetime.datetime | None, Query(description="Before this moment")]
+Since = Annotated[Moment | None, Query(description="From this moment on; UTC where it has no zone")]
+Until = Annotated[Moment | None, Query(description="Before this moment")]
+DagId = Annotated[str, Path(max_length=250, pattern=r"^[\w.-]+$", description="Id of a DAG")]
+TaskId = Annotated[str, Path(max_length=250, pattern=r"^[\w.-]+$", description="Id of a task")]
+DagRunId = Annotated[str, Path(max_length=250, pattern=r"^[^\x00-\x1f/]+$", description="Id of a DAG run")]
 
 
 @cache

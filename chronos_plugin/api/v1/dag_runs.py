@@ -9,15 +9,19 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from chronos_plugin import settings
 from chronos_plugin.api.authz import may_read_dag, may_read_logs, may_steer
 from chronos_plugin.api.models import workflows as models
+from chronos_plugin.api.v1.asking import DagId, DagRunId, TaskId
 from chronos_plugin.execution.store import read_json, run_folder
 
 router = APIRouter(tags=["DAG runs"])
 
+MOST = (1 << 31) - 1
+"""The largest number that Airflow's tables take."""
+MOST_LINES = (1 << 53) - 1
 _PATH = "/dags/{dag_id}/runs/{run_id}"
 
 
 @router.get(_PATH, operation_id="get_dag_run", name="get_dag_run", dependencies=[Depends(may_read_dag)])
-def get_dag_run(dag_id: str, run_id: str) -> models.DagRun:
+def get_dag_run(dag_id: DagId, run_id: DagRunId) -> models.DagRun:
     """Return the state of a run."""
     from chronos_plugin.rendering import dag_runs
 
@@ -25,7 +29,7 @@ def get_dag_run(dag_id: str, run_id: str) -> models.DagRun:
 
 
 @router.get(f"{_PATH}/outputs", operation_id="get_outputs", dependencies=[Depends(may_read_dag)])
-def outputs(dag_id: str, run_id: str) -> dict[str, Any]:
+def outputs(dag_id: DagId, run_id: DagRunId) -> dict[str, Any]:
     """Return the output object of a run; 404 while it has none."""
     value = read_json(run_folder(settings.load().work_root, dag_id, run_id) / "outputs.json")
     if value is None:
@@ -34,7 +38,7 @@ def outputs(dag_id: str, run_id: str) -> dict[str, Any]:
 
 
 @router.get(f"{_PATH}/error", operation_id="get_error", dependencies=[Depends(may_read_dag)])
-def error(dag_id: str, run_id: str) -> dict[str, Any]:
+def error(dag_id: DagId, run_id: DagRunId) -> dict[str, Any]:
     """Return the error that a task of a run recorded last; 404 if there is none."""
     value = read_json(run_folder(settings.load().work_root, dag_id, run_id) / "error.json")
     if value is None:
@@ -43,7 +47,7 @@ def error(dag_id: str, run_id: str) -> dict[str, Any]:
 
 
 @router.post(f"{_PATH}/cancel", operation_id="cancel_run")
-def cancel(dag_id: str, run_id: str, user: Annotated[Any, Depends(may_steer)]) -> models.DagRun:
+def cancel(dag_id: DagId, run_id: DagRunId, user: Annotated[Any, Depends(may_steer)]) -> models.DagRun:
     """End a run and its tools; a run that has ended stays as it is."""
     from chronos_plugin.rendering import dag_runs
 
@@ -51,7 +55,7 @@ def cancel(dag_id: str, run_id: str, user: Annotated[Any, Depends(may_steer)]) -
 
 
 @router.get(f"{_PATH}/jobs", operation_id="list_jobs_of_run", dependencies=[Depends(may_read_dag)])
-def jobs(dag_id: str, run_id: str) -> models.TargetJobs:
+def jobs(dag_id: DagId, run_id: DagRunId) -> models.TargetJobs:
     """List the jobs of a run on targets that are not concluded, with the last that the target said."""
     from chronos_plugin.execution.jobs import open_jobs_of_run
 
@@ -61,7 +65,7 @@ def jobs(dag_id: str, run_id: str) -> models.TargetJobs:
 
 @router.post(f"{_PATH}/wishes", operation_id="wish", status_code=202)
 def wish(
-    dag_id: str, run_id: str, body: models.Wish, user: Annotated[Any, Depends(may_steer)]
+    dag_id: DagId, run_id: DagRunId, body: models.Wish, user: Annotated[Any, Depends(may_steer)]
 ) -> models.TargetJobs:
     """Ask the targets to hold, release, suspend or resume a run's jobs; their logs say what became of it."""
     from chronos_plugin.execution.jobs import open_jobs_of_run, parse_key
@@ -82,12 +86,12 @@ def wish(
 
 @router.get(f"{_PATH}/tasks/{{task_id}}/log", operation_id="get_log", dependencies=[Depends(may_read_logs)])
 def log(
-    dag_id: str,
-    run_id: str,
-    task_id: str,
-    map_index: Annotated[int, Query(ge=-1, description="Of a mapped task instance")] = -1,
-    try_number: Annotated[int | None, Query(ge=1, description="Default: the last try")] = None,
-    offset: Annotated[int, Query(ge=0, description="Lines to leave out")] = 0,
+    dag_id: DagId,
+    run_id: DagRunId,
+    task_id: TaskId,
+    map_index: Annotated[int, Query(ge=-1, le=MOST, description="Of a mapped task instance")] = -1,
+    try_number: Annotated[int | None, Query(ge=1, le=MOST, description="Default: the last try")] = None,
+    offset: Annotated[int, Query(ge=0, le=MOST_LINES, description="Lines to leave out")] = 0,
     limit: Annotated[int, Query(ge=1, le=100_000, description="Lines at most")] = 10_000,
 ) -> models.Log:
     """Return the log of a try of a task instance, from wherever Airflow keeps it."""

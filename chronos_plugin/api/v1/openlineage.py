@@ -32,18 +32,36 @@ _EVENT = {
     "producer": "https://example.org/mosaic",
     "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
 }
+_JOB = {
+    "type": "object",
+    "required": ["namespace", "name"],
+    "properties": {"namespace": {"type": "string"}, "name": {"type": "string"}},
+}
+_DATASETS = {"type": ["array", "null"], "items": _JOB}
+_SCHEMA = {
+    "type": "object",
+    "description": "An event by the OpenLineage specification; this is what is read of it, with its facets",
+    "required": ["eventTime", "run", "job"],
+    "properties": {
+        "eventType": {"enum": ["START", "RUNNING", "OTHER", "COMPLETE", "FAIL", "ABORT"]},
+        "eventTime": {"type": "string", "format": "date-time"},
+        "run": {
+            "type": "object",
+            "required": ["runId"],
+            "properties": {"runId": {"type": "string", "format": "uuid"}},
+        },
+        "job": _JOB,
+        "inputs": _DATASETS,
+        "outputs": _DATASETS,
+    },
+}
 _BODY = {
     "requestBody": {
         "required": True,
         "description": "One event or a list; `Content-Encoding: gzip` is understood",
         "content": {
             "application/json": {
-                "schema": {
-                    "oneOf": [
-                        {"type": "object", "description": "An event by the OpenLineage specification"},
-                        {"type": "array", "items": {"type": "object"}},
-                    ]
-                },
+                "schema": {"oneOf": [_SCHEMA, {"type": "array", "items": _SCHEMA}]},
                 "examples": {"complete": {"value": _EVENT}},
             }
         },

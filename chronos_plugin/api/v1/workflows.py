@@ -18,7 +18,7 @@ from chronos_plugin.api.authz import (
     requires,
 )
 from chronos_plugin.api.models import workflows as models
-from chronos_plugin.api.v1.asking import CursorText, Limit
+from chronos_plugin.api.v1.asking import CursorText, DagId, Limit
 from chronos_plugin.permissions import Permission
 from chronos_plugin.rendering import deployment
 
@@ -48,7 +48,7 @@ def list_workflows(
 
 
 @router.get("/workflows/{dag_id}", operation_id="get_workflow", dependencies=[Depends(may_read_workflow)])
-def get_workflow(dag_id: str) -> models.WorkflowDetail:
+def get_workflow(dag_id: DagId) -> models.WorkflowDetail:
     """Return a workflow with its documentation, inputs (JSON Schema), outputs and graph."""
     from chronos_plugin.rendering import documents
 
@@ -85,7 +85,7 @@ def get_workflow(dag_id: str) -> models.WorkflowDetail:
     operation_id="explain_placement",
     dependencies=[Depends(may_read_workflow), Depends(requires(Permission.TARGETS))],
 )
-def explain_placement(dag_id: str) -> models.Placements:
+def explain_placement(dag_id: DagId) -> models.Placements:
     """Say where each step would run now, and by which rule."""
     from chronos_plugin.execution.foresight import foresee_now
     from chronos_plugin.rendering import documents
@@ -100,7 +100,7 @@ def explain_placement(dag_id: str) -> models.Placements:
 
 @router.put("/workflows/{dag_id}", operation_id="deploy_workflow", dependencies=[Depends(may_deploy)])
 def deploy(
-    dag_id: str,
+    dag_id: DagId,
     archive: Annotated[bytes, Body(media_type="application/zip")],
     root: Annotated[str, Query(description="Path of the root document inside the archive")],
     fragment: Annotated[str, Query(description="Id of the process in a $graph document")] = "",
@@ -135,7 +135,7 @@ def deploy(
     dependencies=[Depends(may_withdraw)],
     status_code=204,
 )
-def withdraw(dag_id: str) -> None:
+def withdraw(dag_id: DagId) -> None:
     """Take a deployed document out of the bundle; its runs and outputs stay."""
     if not deployment.withdraw(dag_id, settings.load()):
         raise HTTPException(404, f"no deployed workflow is named {dag_id}")
@@ -143,7 +143,7 @@ def withdraw(dag_id: str) -> None:
 
 @router.post("/workflows/{dag_id}/runs", operation_id="start_run", status_code=201)
 def start_run(
-    dag_id: str,
+    dag_id: DagId,
     body: models.Start,
     request: Request,
     response: Response,

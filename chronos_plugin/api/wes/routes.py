@@ -88,9 +88,9 @@ def list_runs(
 @router.post("/runs", operation_id="RunWorkflow")
 def run_workflow(
     user: Annotated[Any, Depends(requires(Permission.WORKFLOWS, "POST"))],
-    workflow_type: Text = "",
-    workflow_type_version: Text = "",
-    workflow_url: Text = "",
+    workflow_type: Annotated[str, Form(examples=["CWL"])],
+    workflow_type_version: Annotated[str, Form(examples=["v1.2"])],
+    workflow_url: Annotated[str, Form(examples=["main.cwl"])],
     workflow_params: Text = "{}",
     tags: Text = "{}",
     workflow_engine: Text = "",
