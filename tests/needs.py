@@ -57,6 +57,14 @@ def _may_start() -> str | None:
     return None if may_start_servers() else f"nothing may be installed or started ({START_SERVERS}=yes)"
 
 
+def _browser() -> str | None:
+    from tests.browser.browser import executable
+
+    if reason := _may_start():
+        return reason
+    return None if executable() else "no Chromium (.ci/services/chromium.sh)"
+
+
 _PROBES: dict[str, Callable[[], str | None]] = {
     "docker": _docker,
     "podman": _may_start,
@@ -65,6 +73,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "postgres": _server("postgres"),
     "rabbitmq": _server("rabbitmq"),
     "gfal2": _may_start,
+    "browser": _browser,
 }
 MARKERS = tuple(_PROBES)
 

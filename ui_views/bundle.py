@@ -8,7 +8,7 @@ from pathlib import Path
 
 DIST = Path(__file__).resolve().parent / "dist"
 PREFIX = "/chronos/ui"
-HOW_TO_BUILD = "deploy/ui.sh"
+HOW_TO_BUILD = "make ui"
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ function draw(canvas: HTMLCanvasElement, labels: string[], series: readonly Seri
   const datasets = series.map((each): ChartDataset<"bar" | "line", number[]> => ({
     type: each.kind, label: each.name, data: [...each.values], backgroundColor: colour(each.colour), borderColor: colour(each.colour),
     ...(each.kind === "line" ? { borderWidth: 1.5, pointRadius: 0, tension: 0.25, borderDash: [4, 3] } : { borderRadius: 2, maxBarThickness: 28 }),
-    ...(each.kind === "bar" ? { stack: "bars" } : {}),
+    stack: each.kind,
   }));
   const muted = colour("fg-muted");
   return new Drawing<"bar" | "line", number[]>(canvas, {
@@ -79,7 +79,7 @@ function draw(canvas: HTMLCanvasElement, labels: string[], series: readonly Seri
       plugins: { tooltip: { callbacks: { label: (item) => `${item.dataset.label ?? ""}: ${words(item.parsed.y ?? 0)}` } } },
       scales: {
         x: { stacked: true, grid: { display: false }, border: { color: colour("line-strong") }, ticks: { color: muted, maxRotation: 0, autoSkipPadding: 12 } },
-        y: { stacked: false, beginAtZero: true, grid: { color: colour("line") }, border: { display: false }, ticks: { color: muted, maxTicksLimit: 5, precision: 0, callback: (value) => words(Number(value)) } },
+        y: { stacked: true, beginAtZero: true, grid: { color: colour("line") }, border: { display: false }, ticks: { color: muted, maxTicksLimit: 5, precision: 0, callback: (value) => words(Number(value)) } },
       },
     },
   });

@@ -20,11 +20,8 @@ export default function Overview(): JSX.Element {
       <h1 className="visually-hidden">{t("Overview")}</h1>
       <Sentence />
       <div className="grid overview">
-        <ThroughputCard />
-        <TargetsCard />
-        <CausesCard />
-        <MadeCard />
-        <LastCard />
+        <div className="stack"><ThroughputCard /><LastCard /></div>
+        <div className="stack"><TargetsCard /><CausesCard /><MadeCard /></div>
       </div>
     </main>
   );
@@ -40,7 +37,7 @@ function ThroughputCard(): JSX.Element {
     void navigate(pageHref(runsPath({ kind: "step", since: new Date(hour).toISOString(), until: new Date(hour + HOUR).toISOString() })));
   };
   return (
-    <Card title={t("Executions by the hour of their start")} aside={t("UTC; a click opens the hour")} className="wide">
+    <Card title={t("Executions by the hour of their start")} aside={t("UTC; a click opens the hour")}>
       {activity.error && !data ? <Problem error={activity.error} what={t("the activity")} retry={() => void activity.refetch()} />
         : !data ? <div className="skeleton" style={{ height: CHART_HEIGHT + 50 }} />
           : (
@@ -134,7 +131,7 @@ function MadeCard(): JSX.Element {
 function LastCard(): JSX.Element {
   const last = useLastProducts();
   return (
-    <Card title={t("Last products")} className="wide">
+    <Card title={t("Last products")}>
       {last.error && !last.data ? <Problem error={last.error} what={t("the last products")} retry={() => void last.refetch()} />
         : !last.data ? <Skeleton rows={5} />
           : last.data.length === 0 ? <Empty title={t("No product in the last 24 hours")}>{t("What runs publish appears here, the youngest first.")}</Empty> : (
