@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benches.drill_targets import TARGETS, DrillTarget
-from benches.installation import Installation, installation
+from benches.installation import Installation
+from benches.targets import BenchTarget, available, started, targets
 
 FAST = {
     # A dead process is noticed in seconds, so that many kills fit into minutes.
@@ -40,7 +40,8 @@ FAST = {
     "AIRFLOW__CHRONOS__RETRY_DELAY": "1",
     "CHRONOS_RESPAWN": "1",
 }
-WEIGHTS = {"task": 6, "worker": 3, "triggerer": 4, "scheduler": 1, "agent": 4}
+WEIGHTS = {"task": 6, "worker": 3, "triggerer": 4, "scheduler": 1}
+AGENT_WEIGHT = 2
 
 
 @dataclass
@@ -129,7 +130,7 @@ class Drill:
     """One drill over one installation."""
 
     def __init__(
-        self, airflow: Installation, targets: list[DrillTarget], options: argparse.Namespace
+        self, airflow: Installation, targets: list[BenchTarget], options: argparse.Namespace
     ) -> None:
         self.airflow, self.targets = airflow, targets
         self.elements, self.seconds = options.elements, options.seconds
@@ -179,12 +180,20 @@ class Drill:
         raise AssertionError
 
     def _kill(self) -> None:
-        victims = self._victims()
-        kinds = [kind for kind in WEIGHTS if victims.get(kind)]
-        if not kinds:
+        agents = [target.agent for target in self.targets if target.agent]
+        weights = {**WEIGHTS, **dict.fromkeys(agents, AGENT_WEIGHT)}
+        kind = self.random.choices(list(weights), list(weights.values()))[0]
+        # Tasks and busy workers come and go: one is waited for.
+        deadline = time.monotonic() + 3
+        while not (victims := self._victims()).get(kind) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if not victims.get(kind):
             return
-        kind = self.random.choices(kinds, [WEIGHTS[k] for k in kinds])[0]
         pid = self.random.choice(victims[kind])
+        # It is to die anywhere in its life, not always as it begins.
+        time.sleep(self.random.uniform(0, 0.3))
+        if pid not in self._victims().get(kind, []):
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
             self.tally.kills[kind] += 1
@@ -209,7 +218,8 @@ class Drill:
             elif parent == loader and self._component(pid) in ("scheduler", "triggerer"):
                 found.setdefault(self._component(pid), []).append(pid)
         for target in self.targets:
-            found.setdefault("agent", []).extend(target.agents())
+            if pids := target.agents():
+                found[target.agent] = pids
         return found
 
     def _component(self, pid: int) -> str:
@@ -257,20 +267,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=4.0, help="that each execution takes")
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between kills, on average")
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--targets", default=",".join(t.name for t in TARGETS if t.available()))
+    known = targets()
+    parser.add_argument("--targets", default=",".join(t.name for t in known), help="default: all")
     parser.add_argument("--json", type=Path, help="write the result here")
     options = parser.parse_args(arguments)
     options.seed = options.seed if options.seed is not None else random.randrange(1 << 30)
-    chosen = [t for t in TARGETS if t.name in options.targets.split(",")]
+    chosen = available([t for t in known if t.name in options.targets.split(",")])
     print(f"seed {options.seed}; targets: {', '.join(t.name for t in chosen)}", flush=True)
-    with contextlib.ExitStack() as stack:
-        airflow = stack.enter_context(installation(FAST))
-        for target in chosen:
-            stack.enter_context(target.running(airflow.home))
-        setting = {"targets": {t.name: t.setting() for t in chosen}}
-        file = airflow.home / "chronos" / "targets.yaml"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(setting))
+    with started(chosen, FAST) as airflow:
         names = [t.name for t in chosen]
         bindings = {"bindings": [{"step": name, "target": name} for name in names]}
         (airflow.dags / "drill.targets.yaml").write_text(json.dumps(bindings))

@@ -11,6 +11,7 @@
     │   └── AlreadyKnown          there is one of this name or id already
     ├── StepFailed                a step ran and failed
     │   ├── StepFailedTemporarily the tool said by its exit code that a retry may help
+    │   ├── StepCancelled         somebody has ended the tool or its job
     │   └── StepLost              the tool was not run to its end, through no fault of its own
     ├── RunFailed                 a workflow run ended without its outputs
     ├── SettingInvalid            a configuration option has an unusable value
@@ -123,6 +124,10 @@ class StepFailed(ChronosError):
 
 class StepFailedTemporarily(StepFailed):
     """Raised when the exit code is one of the tool's ``temporaryFailCodes``."""
+
+
+class StepCancelled(StepFailed):
+    """Raised when somebody has ended the tool's job, in CHRONOS or beside it: no retry is in order."""
 
 
 class StepLost(StepFailed):

@@ -6,8 +6,10 @@ Airflow reads descriptions, types and defaults from :data:`OPTIONS` through the 
 
 from __future__ import annotations
 
+import functools
 import math
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -261,6 +263,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "",
     },
+    "cloud_lease": {
+        "description": (
+            "Seconds after whose lapse another airflow chronos cloud agent takes over from one that has died."
+        ),
+        "type": "float",
+        "default": "15",
+    },
     "mesos_lease": {
         "description": (
             "Seconds after whose lapse another airflow chronos mesos agent takes over from one that has died."
@@ -308,6 +317,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
         ),
         "type": "integer",
         "default": "90",
+    },
+    "instance": {
+        "description": "Name of this CHRONOS in exports; it makes its numbers unique: do not change it.",
+        "type": "string",
+        "default": "chronos",
+    },
+    "organisation": {
+        "description": "Organisation in whose name runs are made, in exports: ``NAME``, or ``NAME <URI>``.",
+        "type": "string",
+        "default": "",
     },
     "enable_dev": {
         "description": "Accept development versions of CWL (v1.3 with ``loop``).",
@@ -360,6 +379,7 @@ class Settings:
     preload: str = "auto"
     parse_process_files: int = 100
     unchanged_parse_interval: int = 3600
+    cloud_lease: float = 15.0
     mesos_lease: float = 15.0
     mesos_doubt_timeout: float = 3600.0
     mesos_keep_days: float = 30.0
@@ -369,6 +389,8 @@ class Settings:
     recorder: str = "scheduler"
     product_types: Path | None = None
     context_days: int = 90
+    instance: str = "chronos"
+    organisation: str = ""
     home: Path = Path("~/airflow")
 
     @property
@@ -378,11 +400,22 @@ class Settings:
 
 
 def load() -> Settings:
-    """Read the ``[chronos]`` section of the running Airflow.
+    """Return the ``[chronos]`` section of the running Airflow.
+
+    Read once for each state of the environment: a task asks often, and Airflow's lookups are slow.
 
     Raises:
         SettingInvalid: If an option cannot be understood; the message names it.
     """
+    from airflow.configuration import conf
+
+    relevant = ("AIRFLOW", "HOME")
+    return _loaded(id(conf), tuple(item for item in os.environ.items() if item[0].startswith(relevant)))
+
+
+@functools.lru_cache(maxsize=4)
+def _loaded(configuration: int, environment: tuple[tuple[str, str], ...]) -> Settings:
+    del configuration, environment  # What `conf` reads.
     from airflow.configuration import conf
 
     home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
@@ -459,6 +492,7 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         preload=_word("preload", values, PRELOAD_MODES),
         parse_process_files=max(1, _number("parse_process_files", values, int)),
         unchanged_parse_interval=_number("unchanged_parse_interval", values, int),
+        cloud_lease=max(1.0, _number("cloud_lease", values, float)),
         mesos_lease=max(1.0, _number("mesos_lease", values, float)),
         mesos_doubt_timeout=_number("mesos_doubt_timeout", values, float),
         mesos_keep_days=_number("mesos_keep_days", values, float),
@@ -468,8 +502,17 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         recorder=_word("recorder", values, RECORDERS),
         product_types=folder(values["product_types"]) if values["product_types"].strip() else None,
         context_days=max(0, _number("context_days", values, int)),
+        instance=_label("instance", values),
+        organisation=values["organisation"].strip(),
         home=home,
     )
+
+
+def _label(name: str, values: Mapping[str, str]) -> str:
+    value = values[name].strip()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
+        raise SettingInvalid(f"[chronos] {name} = {value!r}: write letters, digits, dots and hyphens")
+    return value
 
 
 def _word(name: str, values: Mapping[str, str], allowed: tuple[str, ...]) -> str:

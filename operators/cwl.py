@@ -22,7 +22,7 @@ from chronos_plugin.errors import (
     SettingInvalid,
     StepFailed,
 )
-from chronos_plugin.execution.store import RunStore, run_folder, write_json
+from chronos_plugin.execution.store import RunStore, read_json, run_folder, write_json
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -144,12 +144,20 @@ class CwlOutputsOperator(CwlOperator):
         configured = settings.load()
         instance = context["ti"]
         place = output_place(configured.output_root, configured.output_uri, instance.dag_id, instance.run_id)
-        outputs = close_run(run, place)
+        # A try that died after it had published may have removed what it published from.
+        mark, now = run.store.root / "published.json", {"generation": int(instance.max_tries)}
+        file = run.store.root / "outputs.json"
+        if read_json(mark) == now:
+            self.log.info("an earlier try has published the outputs")
+            outputs = read_json(file)
+        else:
+            outputs = close_run(run, place)
+            write_json(mark, now)
         self.log.info("outputs: %s", place)
         workflow_ended(run, context, outputs)
         if configured.keep_work != "all":
             shutil.rmtree(run.store.root / "work", ignore_errors=True)
-        return small(outputs, run.store.root / "outputs.json")
+        return small(outputs, file)
 
 
 def small(value: Any, file: Path) -> Any:

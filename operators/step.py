@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from chronos_plugin import settings
-from chronos_plugin.errors import ChronosError, CwlError, InputInvalid, SettingInvalid, StepFailed, StepLost
+from chronos_plugin.errors import (
+    ChronosError,
+    CwlError,
+    InputInvalid,
+    SettingInvalid,
+    StepCancelled,
+    StepFailed,
+    StepLost,
+)
 from chronos_plugin.execution.process import ToolProcesses
 from chronos_plugin.execution.store import RESULT, Key
 from chronos_plugin.operators.cwl import CwlOperator, record_error, small
@@ -44,6 +52,8 @@ class CwlStepOperator(CwlOperator):
     @told
     def execute(self, context: Context) -> Any:
         """Run; return the output object (a list of them for a batch), or a reference where it is large.
+
+        None where a tool has no outputs.
 
         Raises:
             AirflowSkipException: If ``when`` says so for all that this task instance handles.
@@ -114,22 +124,29 @@ class CwlStepOperator(CwlOperator):
                 return None
         setting, placement = placing.place(run, self.cwl_task(), key)
         if placement.here:
-            self._log_usage(self._run_here(run, key))
+            self._log_usage(self._run_here(run, key, context))
             return None
         name, labels = self._name(key, placing), _labels(context)
         prepared = tasks.prepare_step(
-            run, key, setting, placement, name, generation=generation, labels=labels
+            run,
+            key,
+            setting,
+            placement,
+            name,
+            generation=generation,
+            labels=labels,
+            airflow_try=context["ti"].try_number,
         )
         if isinstance(prepared, dict):
             return None
         self.log.info("target %s (%s)", setting.name, placement.why)
         return prepared
 
-    def _run_here(self, run: Run, key: Key) -> dict[str, Any]:
+    def _run_here(self, run: Run, key: Key, context: Context) -> dict[str, Any]:
         from chronos_plugin.execution.tasks import run_step
 
         self._processes = ToolProcesses()
-        return run_step(run, key, self._processes)
+        return run_step(run, key, self._processes, airflow_try=context["ti"].try_number)
 
     def _collect(self, run: Run, key: Key) -> None:
         from chronos_plugin.execution import tasks
@@ -145,7 +162,7 @@ class CwlStepOperator(CwlOperator):
         """Do ``work``; turn what it raises into what Airflow makes of it: another try, or none."""
         try:
             return work()
-        except (CwlError, InputInvalid, SettingInvalid) as error:
+        except (CwlError, InputInvalid, SettingInvalid, StepCancelled) as error:
             record_error(run, self.task_id, error)
             raise AirflowFailException(str(error)) from error
         except StepLost as error:
@@ -182,6 +199,8 @@ class CwlStepOperator(CwlOperator):
         if results and all(result["status"] == "skipped" for result in results):
             raise AirflowSkipException("skipped: 'when' is false")
         outputs = [result["outputs"] for result in results]
+        if not any(outputs):
+            return None  # Nothing to show: an XCom less for the API server to store.
         return small(outputs[0] if len(outputs) == 1 else outputs, run.store.folder(keys[0]) / RESULT)
 
     def _name(self, key: Key, placing: Placing) -> str:

@@ -65,6 +65,10 @@ def _browser() -> str | None:
     return None if executable() else "no Chromium (.ci/services/chromium.sh)"
 
 
+def _validators() -> str | None:
+    return None if given("validators") else "no Python with the validators is named (.ci/validators.sh)"
+
+
 _PROBES: dict[str, Callable[[], str | None]] = {
     "docker": _docker,
     "podman": _may_start,
@@ -74,6 +78,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "rabbitmq": _server("rabbitmq"),
     "gfal2": _may_start,
     "browser": _browser,
+    "validators": _validators,
 }
 MARKERS = tuple(_PROBES)
 

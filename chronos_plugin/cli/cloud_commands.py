@@ -37,12 +37,15 @@ def agent(arguments: Namespace) -> None:
     import logging
 
     from chronos_plugin.db.engine import engine
+    from chronos_plugin.execution.cloud.pursuit import Timing
     from chronos_plugin.hooks.safescale.agent import serve
 
     _as_server()
+    lease = settings.load().cloud_lease
     engine()  # a database that is not ready is said now
     logging.getLogger("chronos").setLevel(logging.INFO)
-    asyncio.run(serve(_endpoint))
+    # It is renewed several times before it lapses.
+    asyncio.run(serve(_endpoint, timing=Timing(lease=lease, tick=min(1.0, lease / 5))))
 
 
 @plainly

@@ -6,7 +6,7 @@ import argparse
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
-from chronos_plugin.cli import cloud, data, mesos, store
+from chronos_plugin.cli import cloud, data, exports, mesos, store
 from chronos_plugin.cli.command import JSON, command
 
 _FILE = Arg(("file",), metavar="FILE", help="CWL document, or document#process")
@@ -32,6 +32,7 @@ def get_commands() -> list[CLICommand]:
                 *cloud.commands(),
                 *store.commands(),
                 _rights(),
+                *exports.commands(),
             ],
         )
     ]

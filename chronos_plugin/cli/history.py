@@ -104,7 +104,7 @@ def list_runs(arguments: Namespace) -> None:
 def show_run(arguments: Namespace) -> None:
     """Print one run: context, inputs, outputs, where its log is."""
     history = _history(arguments)
-    run = history.run(_identity(arguments.run))
+    run = history.run(identity_of(arguments.run))
     log = log_place(history, run)
     if arguments.json:
         print_json({**run_value(run), "log": log, "links": links_value(run), "facets": dict(run.facets)})
@@ -125,7 +125,7 @@ def show_run(arguments: Namespace) -> None:
 @plainly
 def diff_runs(arguments: Namespace) -> int:
     """Print why two runs differ; status 1 if they do."""
-    found = _history(arguments).compare(_identity(arguments.first), _identity(arguments.second))
+    found = _history(arguments).compare(identity_of(arguments.first), identity_of(arguments.second))
     if arguments.json:
         print_json([vars(d) for d in found])
     elif found:
@@ -246,20 +246,25 @@ def _told_here(file: str) -> dict[str, int]:
 
 
 def _one(arguments: Namespace) -> tuple[Asked, Dataset]:
+    history = _history(arguments)
+    return history, one_dataset(history, arguments.dataset)
+
+
+def one_dataset(history: Asked, text: str) -> Dataset:
     """Return the dataset that a word of the command line means: an id, a path, a URI, or a name."""
-    history, text = _history(arguments), arguments.dataset
     if text.isdigit():
-        return history, history.dataset(int(text))
+        return history.dataset(int(text))
     found = history.datasets_at(text) if "/" in text else history.named(text)
     if not found:
         raise InputInvalid(f"{text}: the history knows no such dataset")
     if len({(d.namespace, d.path) for d in found}) > 1:
         places = "\n".join(f"  {d.id}  {d.location}" for d in found[:_COUNTED])
         raise InputInvalid(f"{text}: there are several; write an id or a location\n{places}")
-    return history, found[0]
+    return found[0]
 
 
-def _identity(text: str) -> UUID | int:
+def identity_of(text: str) -> UUID | int:
+    """Return the id or number of a run that a word of the command line is."""
     if text.isdigit():
         return int(text)
     try:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from argparse import Namespace
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,10 +104,11 @@ async def _report(setting: TargetSetting) -> TargetReport:
     from chronos_plugin.execution.targets.base import TargetReport
     from chronos_plugin.execution.targets.registry import make
 
+    engine = setting.container_engine or settings.load().container_engine
     if setting.name == WORKER:
         return TargetReport(True, "runs in the step's own task")
     try:
-        target = make(setting)
+        target = make(replace(setting, container_engine=engine))
         try:
             async with asyncio.timeout(TEST_SECONDS):
                 return await target.test()

@@ -21,6 +21,8 @@ from chronos_plugin import settings
 from chronos_plugin.db.metadata import SCHEMA
 from chronos_plugin.errors import SettingInvalid
 
+_BLOCKED = "airflow-db-not-allowed"
+
 BUSY_SECONDS = 30
 """How long a writer waits for another writer of the SQLite file."""
 
@@ -29,20 +31,30 @@ _engines: dict[tuple[int, str], Engine] = {}
 
 
 def database_url(configured: settings.Settings | None = None) -> URL:
-    """Return the address of the CHRONOS database.
+    """Return the address of the CHRONOS database, in tasks and triggers too.
+
+    Airflow takes the address of its own database away from those, and with it what CHRONOS's is by default.
 
     Raises:
-        SettingInvalid: If the address is none, or its database is neither PostgreSQL nor SQLite.
+        SettingInvalid: If the address is none or cannot be known, or its database is neither PostgreSQL nor
+            SQLite; the message says what to set.
     """
     configured = configured or settings.load()
     if configured.database:
         return _supported(configured.database, "[chronos] database")
     from airflow.configuration import conf
 
-    url = _supported(conf.get("database", "sql_alchemy_conn"), "[database] sql_alchemy_conn")
-    if url.get_backend_name() == "sqlite":
-        return URL.create("sqlite", database=str(configured.home / "chronos" / "chronos.db"))
-    return url
+    file = configured.home / "chronos" / "chronos.db"
+    address = str(conf.get("database", "sql_alchemy_conn"))
+    if address.startswith(_BLOCKED):
+        if not file.is_file():
+            raise SettingInvalid(
+                "Airflow keeps its own database from tasks and triggers: set [chronos] database to the "
+                "address of the CHRONOS database, on all machines"
+            )
+        return URL.create("sqlite", database=str(file))
+    url = _supported(address, "[database] sql_alchemy_conn")
+    return URL.create("sqlite", database=str(file)) if url.get_backend_name() == "sqlite" else url
 
 
 def engine(configured: settings.Settings | None = None) -> Engine:

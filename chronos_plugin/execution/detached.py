@@ -86,7 +86,7 @@ def prepare(
         job = recorded.job
         image = tool.image_of(step) or where.default_image
         command = recorded.command(image if how.engine != "none" else None)
-        return Prepared(command, tool.resources_of(job.builder.resources, command.time_limit), image)
+        return Prepared(command, tool.resources_of(job.builder, command.time_limit), image)
 
 
 def collect(

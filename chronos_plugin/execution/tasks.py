@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from chronos_plugin.compiler.graph import Task
-from chronos_plugin.errors import RunFailed, StepFailed, StepLost
+from chronos_plugin.errors import RunFailed, StepCancelled, StepFailed, StepLost
 from chronos_plugin.execution import context, detached, links
 from chronos_plugin.execution.bindings.decision import Placement
 from chronos_plugin.execution.bindings.document import WORKER, TargetSetting
@@ -98,8 +98,13 @@ def lay_out_scatter(run: Run, task: Task) -> tuple[int, int, int]:
     return run.store.write_batches(task.id, parts), len(keys), skipped
 
 
-def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
+def run_step(
+    run: Run, key: Key, processes: ToolProcesses, *, airflow_try: int | None = None
+) -> dict[str, Any]:
     """Execute a step once (one scatter element, where it is scattered), in this process.
+
+    Args:
+        airflow_try: Number of the task instance's try, for the record.
 
     Returns:
         The result: ``status`` (``success`` or ``skipped``), ``inputs``, ``outputs``, and for an
@@ -115,7 +120,8 @@ def run_step(run: Run, key: Key, processes: ToolProcesses) -> dict[str, Any]:
     _require_own_files(run, inputs)
     work = prepare_work(_fresh(run.store.work(key)))
     image = image_of(step_of(specification))
-    context.begin(run.store, key, work, target=WORKER, node=os.uname().nodename, image=image)
+    node = os.uname().nodename
+    context.begin(run.store, key, work, target=WORKER, node=node, image=image, airflow_try=airflow_try)
     processes.on_start = partial(context.update, run.store, key, work)
     try:
         staged = stage_in(run, inputs, lambda: processes.cancelled)
@@ -135,6 +141,7 @@ def prepare_step(
     *,
     generation: int = 0,
     labels: Mapping[str, str] | None = None,
+    airflow_try: int | None = None,
 ) -> JobFolder | dict[str, Any]:
     """Prepare a step's execution by a target, or return its result where nothing is to be executed.
 
@@ -142,6 +149,7 @@ def prepare_step(
         name: Of the job, for people.
         generation: Changes when somebody wants the step executed anew.
         labels: Of the job: ``dag_id``, ``run_id``, ``task_id``, ``map_index`` of its task instance.
+        airflow_try: Number of the task instance's try, for the record.
 
     Raises:
         StepFailed, CwlUnsupported: As :func:`chronos_plugin.execution.tool.execute`.
@@ -152,12 +160,13 @@ def prepare_step(
         return _skipped(run, key)
     _require_own_files(run, inputs)
     work = prepare_work(_fresh(run.store.work(key)))
+    kind = target_class(setting.kind)
     how = detached.Elsewhere(
         engine=setting.container_engine or run.options.container_engine,
-        image_by_target=target_class(setting.kind).runs_images,
+        image_by_target=kind.runs_images,
         default_image=setting.options.get("default_image"),
     )
-    context.begin(run.store, key, work, target=setting.name, why=placement.why)
+    context.begin(run.store, key, work, target=setting.name, why=placement.why, airflow_try=airflow_try)
     try:
         inputs = stage_in(run, inputs)
         prepared = detached.prepare(run, specification, inputs, work, how)
@@ -176,7 +185,7 @@ def prepare_step(
         labels=labels or {},
     )
     folder = JobFolder(work)
-    script = render(prepared.command, work, os.environ.get("PATH", ""))
+    script = render(prepared.command, work, os.environ.get("PATH", ""), guarded=kind.guards)
     record = {"elsewhere": asdict(how), "inputs": strip(inputs), "generation": generation}
     folder.write_job(job, setting.name, script, record)
     context.update(
@@ -253,7 +262,7 @@ def _ended(run: Run, key: Key, work: Path, error: StepFailed, **facts: Any) -> N
 def _not_ended(target: str, status: JobStatus) -> StepFailed:
     said = status.reason or status.native_state or status.state
     if status.state is JobState.CANCELLED:
-        return StepFailed(f"cancelled on target {target}: {said}", exit_code=status.exit_code)
+        return StepCancelled(f"cancelled on target {target}: {said}", exit_code=status.exit_code)
     if status.state is JobState.REFUSED:
         return StepFailed(f"target {target} refused the job: {said}")
     return StepLost(f"target {target} ended the job before its tool had ended: {said}")
@@ -264,7 +273,8 @@ def _interrupted(folder: JobFolder, target: str, status: JobStatus, ended: Exit)
     if ended.exit_code == 0 or not (ended.asked or status.infrastructure):
         return None
     if status.state is JobState.CANCELLED or folder.wish() == "cancel":
-        return StepFailed(f"cancelled on target {target}", exit_code=ended.exit_code)
+        by = "as somebody asked CHRONOS to" if folder.wish() == "cancel" else status.reason or "from outside"
+        return StepCancelled(f"cancelled on target {target}: {by}", exit_code=ended.exit_code)
     if status.infrastructure or not status.reason:
         how = f"signal {ended.asked}" if ended.asked else f"exit code {ended.exit_code}"
         return StepLost(f"target {target} ended the job before its tool had ended ({how})")

@@ -29,6 +29,7 @@ from chronos_plugin.execution.store import strip
 from chronos_plugin.execution.targets.base import Resources
 
 if TYPE_CHECKING:
+    from cwltool.builder import Builder
     from cwltool.context import LoadingContext, RuntimeContext
 
     from chronos_plugin.data.location import Location
@@ -148,8 +149,9 @@ def image_of(step: Step) -> str | None:
     return None
 
 
-def resources_of(evaluated: Mapping[str, Any], limit: float | None) -> Resources:
+def resources_of(builder: Builder, limit: float | None) -> Resources:
     """Return evaluated requirements as a target takes them; ``limit`` in seconds, 0 for none."""
+    evaluated: Mapping[str, Any] = builder.resources
     return Resources(
         cores=float(evaluated.get("cores", 1)),
         ram=float(evaluated.get("ram", 256)),
@@ -157,7 +159,19 @@ def resources_of(evaluated: Mapping[str, Any], limit: float | None) -> Resources
         outdir=float(evaluated.get("outdirSize", 1024)),
         gpus=int(evaluated.get("cudaDeviceCount", 0) or 0),
         time_limit=float(limit) if limit and limit > 0 else None,
+        cores_bound=_most(builder, "cores"),
+        ram_bound=_most(builder, "ram"),
     )
+
+
+def _most(builder: Builder, what: str) -> float | None:
+    """Return the most that the document says of a resource; None where it says nothing."""
+    from cwltool.process import eval_resource
+
+    requirement = builder.get_requirement("ResourceRequirement")[0] or {}
+    said = requirement.get(f"{what}Max") or requirement.get(f"{what}Min")
+    value = eval_resource(builder, said) if isinstance(said, str | int | float) and said else None
+    return float(value) if isinstance(value, int | float) else None
 
 
 def evaluate_resources(run: Run, specification: Specification, inputs: Mapping[str, Any]) -> Resources:
@@ -187,7 +201,7 @@ def evaluate_resources(run: Run, specification: Specification, inputs: Mapping[s
         seconds = builder.do_eval(limit.get("timelimit"))
     except (WorkflowException, ValidationException, JavascriptException, OSError) as error:
         raise StepFailed(f"the resources cannot be evaluated: {error}") from error
-    return resources_of(builder.resources, seconds if isinstance(seconds, int | float) else None)
+    return resources_of(builder, seconds if isinstance(seconds, int | float) else None)
 
 
 def complete_inputs(

@@ -77,9 +77,18 @@ def _executor_is_local() -> bool:
 
 
 def _warm_task_modules() -> None:
-    """Import what every step's task needs, so that forked processes find it."""
+    """Import and read what every step's task needs, so that forked processes find it."""
+    import chronos_plugin.execution.placing
+    import chronos_plugin.execution.stage_out
     import chronos_plugin.execution.tasks
-    import chronos_plugin.rendering.dag  # noqa: F401
+    import chronos_plugin.hooks.data
+    import chronos_plugin.operators.records
+    import chronos_plugin.rendering.dag
+    import chronos_plugin.rendering.deployment
+    import chronos_plugin.rendering.metadata  # noqa: F401
+    from chronos_plugin import settings
+
+    settings.load()
 
 
 def celery() -> None:

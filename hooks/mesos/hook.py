@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from chronos_plugin.errors import ChronosError, SettingInvalid
+from chronos_plugin.errors import ChronosError
 from chronos_plugin.hooks.mesos.connection import (
     CONNECTION,
     CONNECTION_TYPE,
@@ -18,8 +17,6 @@ from chronos_plugin.hooks.mesos.connection import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from chronos_plugin.hooks.mesos.client import Address
     from chronos_plugin.hooks.mesos.queue import TaskQueue
 
@@ -63,38 +60,10 @@ class MesosHook(BaseHook):
 
 def queue_of(mesos_conn_id: str) -> TaskQueue:
     """Return the queue, in the CHRONOS database, of the framework of a connection."""
+    from chronos_plugin.db.engine import engine
     from chronos_plugin.hooks.mesos.database import DatabaseQueue
 
-    return DatabaseQueue(mesos_conn_id, _engine)
-
-
-def _engine() -> Engine:
-    """Return the engine of the CHRONOS database, in tasks and triggers too.
-
-    Airflow takes the address of its own database away from those, and with it what CHRONOS's is by default.
-
-    Raises:
-        SettingInvalid: If the address cannot be known; the message says what to set.
-    """
-    from airflow.configuration import conf
-
-    from chronos_plugin import settings
-    from chronos_plugin.db.engine import engine
-
-    configured = settings.load()
-    blocked = str(conf.get("database", "sql_alchemy_conn", fallback="")).startswith(_BLOCKED)
-    if blocked and not configured.database:
-        file = configured.home / "chronos" / "chronos.db"
-        if not file.is_file():
-            raise SettingInvalid(
-                "Airflow keeps its own database from tasks and triggers: set [chronos] database to the "
-                "address of the CHRONOS database, on all machines"
-            )
-        configured = replace(configured, database=f"sqlite:///{file}")
-    return engine(configured)
-
-
-_BLOCKED = "airflow-db-not-allowed"
+    return DatabaseQueue(mesos_conn_id, engine)
 
 
 async def check(address: Address) -> str:

@@ -201,13 +201,16 @@ def status_of(task: Task, note: str = "") -> JobStatus:
     if task.phase is Phase.QUEUED:
         state = JobState.QUEUED if task.waiting else JobState.HELD
     elif task.phase is Phase.ENDED:
-        cancelled = task.state is TaskState.KILLED and task.wish is Wish.CANCEL
+        # Whoever has killed it wants it ended, in CHRONOS or with Mesos's own means.
+        cancelled = task.state is TaskState.KILLED and not task.infrastructure
         state = JobState.CANCELLED if cancelled else JobState.ENDED
     elif task.state in DOUBTFUL:
         state = JobState.UNKNOWN
     else:
         state = JobState.RUNNING if task.started_at is not None else JobState.QUEUED
     words = [word for word in (task.message, task.reason) if word]
+    if state is JobState.CANCELLED and task.wish is not Wish.CANCEL:
+        words.insert(0, "killed from outside CHRONOS")
     if task.phase is Phase.QUEUED and note:
         words.append(note)
     known = task.started_at is not None and task.ended_at is not None

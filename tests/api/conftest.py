@@ -90,6 +90,10 @@ def server(home: Path) -> Iterator[Any]:
         with TestClient(app, base_url="http://localhost") as client:
             yield client
         purge_cached_app()
+    # What comes after in this process is not about this installation.
+    airflow.settings.configure_vars()
+    with warnings.catch_warnings(action="ignore"):
+        airflow.settings.configure_orm()
     # Airflow's configuration of logging silences what was there before it.
     for logger in logging.Logger.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):

@@ -33,6 +33,15 @@ def test_beside_airflow_on_postgresql_it_is_the_same(tmp_path: Path, monkeypatch
     assert make_engine(url).dialect.driver == "psycopg"
 
 
+def test_where_airflow_hides_its_own_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "airflow-db-not-allowed:///")
+    with pytest.raises(SettingInvalid, match=r"set \[chronos\] database"):
+        database_url(_settings(tmp_path))
+    (tmp_path / "chronos").mkdir()
+    (tmp_path / "chronos" / "chronos.db").touch()
+    assert database_url(_settings(tmp_path)).database == f"{tmp_path}/chronos/chronos.db"
+
+
 @pytest.mark.parametrize("text", ["mysql://u@h/d", "no address", "/srv/chronos.db"])
 def test_other_databases_are_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingInvalid, match="database"):

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from chronos_plugin.compiler.compile import CompiledDocument
-from chronos_plugin.errors import ChronosError, CwlUnsupported, StepFailed, StepFailedTemporarily, StepLost
+from chronos_plugin.errors import (
+    ChronosError,
+    CwlUnsupported,
+    StepCancelled,
+    StepFailed,
+    StepFailedTemporarily,
+    StepLost,
+)
 from chronos_plugin.execution import context, tasks
 from chronos_plugin.execution.bindings.decision import Placement
 from chronos_plugin.execution.bindings.document import TargetSetting
@@ -347,10 +354,17 @@ def prepared(compile_text: Callable[..., CompiledDocument], tmp_path: Path) -> t
     [
         (JobStatus(JobState.LOST, reason="node down"), None, None, StepLost, "hpc ended the job .*node down"),
         (JobStatus(JobState.ENDED), None, None, StepLost, "before its tool had ended"),
-        (JobStatus(JobState.CANCELLED), None, None, StepFailed, "cancelled on target hpc"),
+        (JobStatus(JobState.CANCELLED), None, None, StepCancelled, "cancelled on target hpc"),
+        (
+            JobStatus(JobState.CANCELLED, reason="CANCELLED by 1000"),
+            {"code": 143, "asked": "15"},
+            None,
+            StepCancelled,
+            "cancelled on target hpc: CANCELLED by 1000",
+        ),
         (JobStatus(JobState.REFUSED, reason="no queue"), None, None, StepFailed, "refused the job: no queue"),
         (JobStatus(JobState.ENDED), {"code": 143, "asked": "15"}, None, StepLost, "signal 15"),
-        (JobStatus(JobState.ENDED), {"code": 143, "asked": "15"}, "cancel", StepFailed, "cancelled"),
+        (JobStatus(JobState.ENDED), {"code": 143, "asked": "15"}, "cancel", StepCancelled, "cancelled"),
         (
             JobStatus(JobState.ENDED, reason="time limit of the queue"),
             {"code": 143, "asked": "15"},

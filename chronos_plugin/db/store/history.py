@@ -110,6 +110,14 @@ class History:
                 links=assemble.links_of_row(connection, row, dictionaries),
             )
 
+    def full_runs(self, numbers: Collection[int]) -> list[Run]:
+        """Return runs by number with links and facets; archived and unknown ones are left out."""
+        from chronos_plugin.db.exporting import full_runs
+
+        with self._asking() as (connection, dictionaries):
+            rows = list(read.runs(connection, numbers).values())
+            return full_runs(connection, rows, dictionaries)
+
     def dataset(self, identity: int) -> Dataset:
         """Return a dataset with its facets, version and copies.
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -79,6 +79,8 @@ class Resources:
         outdir: Space for outputs in MiB.
         gpus: Number of GPUs.
         time_limit: Seconds of run time; None: no limit of the document's.
+        cores_bound, ram_bound: What the document grants at most (its ``Max``, else its ``Min``); None: it
+            says nothing, and ``cores`` and ``ram`` are CWL's defaults, which reserve but do not limit.
     """
 
     cores: float = 1.0
@@ -87,6 +89,8 @@ class Resources:
     outdir: float = 1024.0
     gpus: int = 0
     time_limit: float | None = None
+    cores_bound: float | None = None
+    ram_bound: float | None = None
 
 
 @dataclass(frozen=True)
@@ -198,12 +202,19 @@ class Target(ABC):
         runs_images: Whether the target runs ``Job.image`` by itself.
         shared: Whether jobs see the work root under the same path.
         abilities: Which of ``hold``, ``suspend`` it has.
+        guards: Whether ``job.sh`` is to be guarded by a process beside it, which gives signs of life
+            (``started/alive``), passes a wish to cancel on, and ends the tool of a ``job.sh`` that was
+            killed. For targets where nothing else on the node does.
+        container_engine: Of its nodes, as the targets file says; None: the deployment's.
+        changed: To be called, in the event loop, by targets that hear of a change without being asked: the
+            next look at their jobs comes at once.
     """
 
     kind: ClassVar[str]
     runs_images: ClassVar[bool] = False
     shared: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset()
+    guards: ClassVar[bool] = False
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         """Keep ``options`` of the targets file; connect to nothing yet.
@@ -213,6 +224,8 @@ class Target(ABC):
         """
         self.name = name
         self.options = dict(options)
+        self.container_engine: str | None = None
+        self.changed: Callable[[], None] = lambda: None
 
     @abstractmethod
     async def submit(self, job: Job) -> str:

@@ -1,5 +1,7 @@
 """Bounds on what a local job may use: control groups where this user may make them, else resource limits.
 
+Only what the document states is a bound: CWL's defaults (one core, 256 MiB) are reservations, and a tool that
+asked for nothing must not die of them.
 Control groups of both versions are used as the kernel documents them (cgroup-v2, cgroup-v1).
 """
 
@@ -35,18 +37,21 @@ class Cgroup:
 
     def make(self, resources: Resources) -> None:
         """Make it, with the bounds of ``resources``; OSError if this user may not."""
-        memory, quota = round(resources.ram * (1 << 20)), round(max(0.01, resources.cores) * _PERIOD)
         for folder in self.folders:
             folder.mkdir(parents=True, exist_ok=True)
-        if self.version == 2:
-            self._set("memory.max", str(memory))
-            with contextlib.suppress(OSError):
-                self._set("memory.swap.max", "0")
-            self._set("cpu.max", f"{quota} {_PERIOD}")
-            return
-        self._set("memory.limit_in_bytes", str(memory))
-        self._set("cpu.cfs_period_us", str(_PERIOD))
-        self._set("cpu.cfs_quota_us", str(quota))
+        if resources.ram_bound is not None:
+            memory = round(resources.ram_bound * (1 << 20))
+            self._set("memory.max" if self.version == 2 else "memory.limit_in_bytes", str(memory))
+            if self.version == 2:
+                with contextlib.suppress(OSError):
+                    self._set("memory.swap.max", "0")
+        if resources.cores_bound is not None:
+            quota = round(max(0.01, resources.cores_bound) * _PERIOD)
+            if self.version == 2:
+                self._set("cpu.max", f"{quota} {_PERIOD}")
+            else:
+                self._set("cpu.cfs_period_us", str(_PERIOD))
+                self._set("cpu.cfs_quota_us", str(quota))
 
     def enter(self) -> None:
         """Move this process in."""
@@ -138,8 +143,9 @@ def confine(mode: str, job_id: str, resources: Resources) -> tuple[Callable[[], 
 
 
 def _limit(resources: Resources) -> None:
-    memory = round(resources.ram * (1 << 20))
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    if resources.ram_bound is not None:
+        memory = round(resources.ram_bound * (1 << 20))
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     if resources.time_limit:
         seconds = round(resources.time_limit * max(1.0, resources.cores)) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))

@@ -23,24 +23,26 @@ class ContainerTarget(LocalTarget):
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         rest = dict(options)
         image = rest.pop("default_image", None)
-        self._engine = str(rest.pop("engine", "docker"))
         if image is not None and not isinstance(image, str):
             raise SettingInvalid(f"target {name}: default_image: write the name of an image")
+        if "engine" in rest:
+            raise SettingInvalid(f"target {name}: engine: write container_engine, beside kind")
         super().__init__(name, {"caps": "none", **rest})
 
     async def test(self) -> TargetReport:
         """Ask the engine for its version."""
+        engine = self.container_engine or "docker"
+        if engine == "none":
+            return TargetReport(False, "container_engine is none: this target needs one")
         try:
             child = await asyncio.create_subprocess_exec(
-                self._engine, "version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+                engine, "version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
             )
             output, _ = await asyncio.wait_for(child.communicate(), 20)
         except (OSError, TimeoutError) as error:
-            return TargetReport(False, f"{self._engine} does not answer: {error or 'timed out'}")
+            return TargetReport(False, f"{engine} does not answer: {error or 'timed out'}")
         lines = output.decode(errors="replace").strip().splitlines()
         if child.returncode:
-            return TargetReport(False, f"{self._engine}: {lines[-1] if lines else 'failed'}")
+            return TargetReport(False, f"{engine}: {lines[-1] if lines else 'failed'}")
         version = next((line.split(":", 1)[1].strip() for line in lines if "Version:" in line), "")
-        return TargetReport(
-            True, f"{self._engine} {version} answers", {"engine": self._engine, "version": version}
-        )
+        return TargetReport(True, f"{engine} {version} answers", {"engine": engine, "version": version})

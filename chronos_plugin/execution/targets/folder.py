@@ -7,7 +7,8 @@
         job.json            the job, its target, the command for the record
         submission.json     {"state": "submitting" | "submitted", "native": …, "at": …}
         wish.json           what somebody wants of it: hold, release, suspend, resume, cancel
-        started/            made by job.sh before anything else; record.json: node, pid, native id
+        started/            made by job.sh before anything else; record.json: node, pid, native id;
+                            alive: touched while it lives, where it guards its tool
         log.txt             output that the tool did not capture
         exit.json           written by job.sh at the end
         status.json         the last that the target said of it
@@ -129,6 +130,13 @@ class JobFolder:
         with contextlib.suppress(ValueError):
             return read_json(self.path / "started" / "record.json")  # type: ignore[no-any-return]
         return None
+
+    def alive_at(self) -> float:
+        """Return when the job last gave a sign of life, else when it was submitted; seconds of the epoch."""
+        for name in ("started/alive", "started/record.json"):
+            with contextlib.suppress(OSError):
+                return (self.path / name).stat().st_mtime
+        return float((self.submission() or {}).get("at", 0.0))
 
     def wish(self) -> str | None:
         """Return what somebody wants of the job, None where nobody said."""

@@ -40,4 +40,6 @@ def target_class(kind: str) -> type[Target]:
 
 def make(setting: TargetSetting) -> Target:
     """Return a target made by its setting; errors as of :func:`target_class`, and of the target itself."""
-    return target_class(setting.kind)(setting.name, setting.options)
+    made = target_class(setting.kind)(setting.name, setting.options)
+    made.container_engine = setting.container_engine
+    return made

@@ -49,8 +49,17 @@ class StateFile:
         now = time.time()
         if value == self._written and now - self._at < FRESH / 3:
             return
+        if self._written is None:
+            self._remove_stale(now)
         self._written, self._at = value, now
         write_json(self.path, {**value, "at": now})
+
+    def _remove_stale(self, now: float) -> None:
+        """Remove what processes have left that ended long ago."""
+        for file in self.path.parent.glob("*.json"):
+            with contextlib.suppress(OSError):
+                if now - file.stat().st_mtime > 60 * FRESH:
+                    file.unlink()
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class SafeScaleTarget(Target):
 
     kind: ClassVar[str] = "safescale"
     abilities: ClassVar[frozenset[str]] = frozenset({"hold", "suspend"})
+    guards: ClassVar[bool] = True
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         super().__init__(name, options)

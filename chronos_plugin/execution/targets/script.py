@@ -13,6 +13,9 @@ DUPLICATE_STATUS = 75
 NATIVE_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "MESOS_EXECUTOR_ID")
 """Variables by which batch systems tell a job its native id; a target that is none of these removes them."""
 
+GUARD = 5
+"""Seconds between two signs of life of a guarded job."""
+
 GRACE = 10
 """Seconds between asking a tool to end and killing it."""
 
@@ -45,7 +48,7 @@ class Command:
     image: str | None = None
 
 
-def render(command: Command, folder: Path, worker_path: str) -> str:
+def render(command: Command, folder: Path, worker_path: str, *, guarded: bool = False) -> str:
     """Return the text of ``job.sh``.
 
     It runs the command in a session of its own, at most once for a folder, and not at all once the job
@@ -60,6 +63,8 @@ def render(command: Command, folder: Path, worker_path: str) -> str:
     Args:
         worker_path: ``PATH`` of the worker: a ``PATH`` equal to it is a default that no document asked
             for; the node's own is appended to it.
+        guarded: Whether a process beside it gives signs of life, passes a wish to cancel on, and ends the
+            tool if the script itself is killed.
     """
     return _TEMPLATE.format(
         folder=_quote(str(folder)),
@@ -71,6 +76,7 @@ def render(command: Command, folder: Path, worker_path: str) -> str:
         stdout_mode=">" if command.stdout else ">>",
         stderr_mode=">" if command.stderr else ">>",
         limit=f"{command.time_limit:g}" if command.time_limit and command.time_limit > 0 else "",
+        guard=GUARD if guarded else "",
         grace=GRACE,
         duplicate=DUPLICATE_STATUS,
         end_containers=_end_containers(command),
@@ -170,6 +176,26 @@ if [ -n "{limit}" ]; then
     watch=$!
     trap 'timed_out=true; interrupted=1; end_group' USR1
 fi
+guard=
+if [ -n "{guard}" ]; then
+    ( trap 'kill "$nap" 2>/dev/null; exit 0' TERM
+      passed_on=
+      while :; do
+          : >"$folder/started/alive"
+          sleep "{guard}" & nap=$!
+          wait "$nap"
+          if ! kill -0 $$ 2>/dev/null; then
+              kill -KILL "-$group" 2>/dev/null
+              {end_containers}
+              exit 0
+          fi
+          if [ -z "$passed_on" ] && grep -q '"wish": "cancel"' "$folder/wish.json" 2>/dev/null; then
+              passed_on=1
+              kill -TERM $$
+          fi
+      done ) >/dev/null 2>&1 &
+    guard=$!
+fi
 # Who asked before there was a group found nothing to end.
 [ -z "$asked" ] || end_group
 wait "$group"
@@ -182,6 +208,7 @@ while [ -n "$interrupted" ]; do
     [ "$again" = 127 ] || code=$again
 done
 [ -n "$watch" ] && kill "$watch" 2>/dev/null
+[ -n "$guard" ] && kill "$guard" 2>/dev/null
 trap '' TERM INT HUP USR1
 {image}
 # In this shell itself: a subshell would show its own.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from chronos_plugin.errors import ServiceFailed, TargetUnreachable
+from chronos_plugin.errors import ChronosError, ServiceFailed, TargetUnreachable
 from chronos_plugin.execution.bindings.document import TargetSetting
 from chronos_plugin.execution.targets.admission import Admission
 from chronos_plugin.execution.targets.base import JobState, JobStatus, Target
@@ -24,6 +24,8 @@ log = logging.getLogger("chronos.target")
 
 EXIT_GRACE = 15.0
 """Seconds that ``exit.json`` may come later than the target's word that the job has ended."""
+BURST = 0.05
+"""Seconds for which more news of a target is waited for."""
 SUBMISSIONS = 3
 """Times that a job which its target has lost before it started is submitted."""
 HOLDING = ("hold", "suspend")
@@ -45,6 +47,8 @@ class Watcher:
         self._watched: dict[str, Watched] = {}
         self._loop_task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._heard = False
+        target.changed = self._hear
 
     @property
     def setting(self) -> TargetSetting:
@@ -80,7 +84,7 @@ class Watcher:
                 await submitting
             self._wake.set()
             return await self._brought_back(entry, await entry.ended)
-        except ServiceFailed as error:
+        except ChronosError as error:
             entry.settle(JobStatus(JobState.REFUSED, reason=str(error)))
             return await entry.ended
         finally:
@@ -212,9 +216,15 @@ class Watcher:
             self._publish()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self.setting.poll_interval)
-                # A burst of new jobs is one look, not many.
-                await asyncio.sleep(min(1.0, self.setting.poll_interval / 4))
+                # A burst of new jobs, or of news, is one look, not many.
+                await asyncio.sleep(BURST if self._heard else min(1.0, self.setting.poll_interval / 4))
+            self._heard = False
         self._publish()
+
+    def _hear(self) -> None:
+        """Look soon: the target has news."""
+        self._heard = True
+        self._wake.set()
 
     def _cancel_unsubmitted(self, entry: Watched) -> None:
         if entry.native is None and entry.folder.wish() == "cancel" and not entry.folder.submission():

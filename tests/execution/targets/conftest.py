@@ -31,6 +31,7 @@ def job_in(
     target: str = "local",
     resources: Resources | None = None,
     options: dict[str, Any] | None = None,
+    guarded: bool = False,
     **how: Any,
 ) -> JobFolder:
     """Prepare a job in ``folder``."""
@@ -43,7 +44,8 @@ def job_in(
         options=options or {},
     )
     made = JobFolder(folder)
-    made.write_job(job, target, render(command(*arguments, cwd=folder / "out", **how), folder, "/worker"), {})
+    text = render(command(*arguments, cwd=folder / "out", **how), folder, "/worker", guarded=guarded)
+    made.write_job(job, target, text, {})
     return made
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ import pytest
 
 from chronos_plugin.errors import SettingInvalid, TargetRefused, TargetUnsupported
 from chronos_plugin.execution.bindings.document import TargetSetting
-from chronos_plugin.execution.targets import caps, registry
-from chronos_plugin.execution.targets.base import JobState, JobStatus, Resources
+from chronos_plugin.execution.targets import caps, registry, script
+from chronos_plugin.execution.targets.base import JobState, JobStatus, Resources, TargetReport
 from chronos_plugin.execution.targets.container import ContainerTarget
 from chronos_plugin.execution.targets.folder import JobFolder
 from chronos_plugin.execution.targets.local import LocalTarget
@@ -167,10 +168,85 @@ def test_pid_that_is_another_process_by_now(make_job: MakeJob) -> None:
 
 
 def test_job_of_another_host(make_job: MakeJob) -> None:
-    folder, target = make_job("true"), local()
-    assert status(target, "elsewhere:1:1", folder).state is JobState.UNKNOWN
+    folder, target = make_job("true"), local(lost_after=60)
+    record, beat = folder.path / "started" / "record.json", folder.path / "started" / "alive"
+    record.parent.mkdir()
+
+    def seen(age: float) -> JobStatus:
+        beat.touch()
+        os.utime(beat, (time.time() - age,) * 2)
+        return status(target, "elsewhere:1:1", folder)
+
+    assert seen(0) == JobStatus(JobState.RUNNING, node="elsewhere")
+    assert seen(45).state is JobState.UNKNOWN
+    gone = seen(70)
+    assert (gone.state, gone.infrastructure) == (JobState.LOST, True)
+    assert "host elsewhere has given no sign of life for 60 s" in gone.reason
     with pytest.raises(TargetUnsupported, match="runs on elsewhere"):
-        do(target.cancel("elsewhere:1:1", folder.job()[0]))
+        do(target.suspend("elsewhere:1:1", folder.job()[0]))
+    # Nothing that is signalled here; its guard there passes the wish on.
+    do(target.cancel("elsewhere:1:1", folder.job()[0]))
+    (folder.path / "exit.json").write_text(
+        '{"exit_code": 0, "timed_out": false, "node": "elsewhere", "started": 1.0, "ended": 2.0}'
+    )
+    assert seen(70).state is JobState.ENDED
+
+
+@pytest.mark.parametrize("who", ["target", "guard"])
+def test_killed_job_script_leaves_no_tool(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    monkeypatch.setattr(script, "GUARD", 0.1)
+    folder, target = make_job("sh", "-c", "echo ready; exec sleep 600", guarded=who == "guard"), local()
+    native = start(target, folder)
+    group = group_of(folder)
+    assert group is not None
+    os.kill(int(native.split(":")[1]), signal.SIGKILL)
+    if who == "guard":
+        os.waitpid(int(native.split(":")[1]), 0)
+        target._children.clear()
+        until(lambda: not group_runs(group), "the end of the tool")
+    ended = wait_for_end(target, native, folder)
+    assert ended.reason == "its job.sh was killed before its tool had ended"
+    assert folder.exit() is None
+    until(lambda: not group_runs(group), "the end of the tool")
+
+
+def test_second_start_does_not_end_the_tool_of_the_first(make_job: MakeJob) -> None:
+    folder, target = make_job(*LOOP), local()
+    first, second = start(target, folder), do(target.submit(folder.job()[0]))
+    wait_for(target, second, folder, JobState.ENDED)
+    assert status(target, first, folder).state is JobState.RUNNING
+    do(target.cancel(first, folder.job()[0]))
+    wait_for(target, first, folder, JobState.ENDED)
+
+
+def test_guarded_job_reads_the_wish_to_cancel_itself(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "GUARD", 0.1)
+    folder, target = make_job("sh", "-c", "echo ready; sleep 600", guarded=True), local()
+    native = start(target, folder)
+    until((folder.path / "started" / "alive").exists)
+    folder.write_wish("cancel")
+    wait_for(target, native, folder, JobState.ENDED)
+    ended = folder.exit()
+    assert ended is not None
+    assert ended.asked == "15"
+
+
+def test_end_is_heard_before_the_next_look(make_job: MakeJob) -> None:
+    folder, target = make_job("sleep", "0.2"), local()
+    watcher = Watcher(target, TargetSetting("local", "local", poll_interval=300))
+
+    async def run() -> JobStatus:
+        try:
+            return await asyncio.wait_for(watcher.attend(folder), 60)
+        finally:
+            await watcher.close()
+
+    assert do(run()).state is JobState.ENDED
+    assert not target._followed
 
 
 def test_job_is_not_taken_for_the_batch_job_that_the_triggerer_is(
@@ -218,7 +294,7 @@ EAT = (sys.executable, "-c", "x = bytearray(300 << 20); print(len(x))")
 
 
 def test_memory_limit_of_the_process(make_job: MakeJob) -> None:
-    small, large = (make_job(*EAT, resources=Resources(ram=ram)) for ram in (100, 2000))
+    small, large = (make_job(*EAT, resources=Resources(ram=ram, ram_bound=ram)) for ram in (100, 2000))
     target = local(caps="rlimit")
     for folder, code in ((small, 1), (large, 0)):
         native = do(target.submit(folder.job()[0]))
@@ -231,7 +307,7 @@ def test_memory_limit_of_the_process(make_job: MakeJob) -> None:
 
 @pytest.mark.skipif(caps.cgroup("test") is None, reason="this user may make no control groups here")
 def test_memory_limit_of_the_control_group(make_job: MakeJob) -> None:
-    small, large = (make_job(*EAT, resources=Resources(ram=ram)) for ram in (100, 2000))
+    small, large = (make_job(*EAT, resources=Resources(ram=ram, ram_bound=ram)) for ram in (100, 2000))
     target = local(caps="cgroup")
     natives = {f: do(target.submit(f.job()[0])) for f in (small, large)}
     seen = {f: wait_for_end(target, native, f) for f, native in natives.items()}
@@ -273,7 +349,7 @@ def test_control_group_files(tmp_path: Path, version: int) -> None:
     group = caps.cgroup("job-1", tmp_path)
     assert group is not None
     assert group.version == version
-    group.make(Resources(cores=1.5, ram=64))
+    group.make(Resources(cores_bound=1.5, ram_bound=64))
     written = {p.name: p.read_text() for f in group.folders for p in f.iterdir()}
     if version == 2:
         assert (tmp_path / "cgroup.subtree_control").read_text() == "+memory +cpu"
@@ -288,6 +364,10 @@ def test_control_group_files(tmp_path: Path, version: int) -> None:
             "cpu.cfs_period_us": "100000",
             "cpu.cfs_quota_us": "150000",
         }
+    unbounded = caps.cgroup("job-2", tmp_path)
+    assert unbounded is not None
+    unbounded.make(Resources())
+    assert not [p for f in unbounded.folders for p in f.iterdir()]
     (group.folders[0] / "memory.events").write_text("oom 1\noom_kill 1\n")
     (group.folders[0] / "memory.peak").write_text("12345\n")
     assert group.killed_for_memory()
@@ -332,24 +412,27 @@ def test_report() -> None:
     assert HOST in report.message
 
 
-def test_container_target_asks_its_engine(tmp_path: Path) -> None:
-    engine = tmp_path / "engine"
+def test_container_target_asks_the_engine_of_its_nodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = tmp_path / "podman"
     engine.write_text("#!/bin/sh\necho 'Client:'; echo ' Version: 9.1'; exit $(cat code)\n")
     engine.chmod(0o755)
     (tmp_path / "code").write_text("0")
-    target = ContainerTarget("c", {"engine": str(engine), "default_image": "debian"})
-    here = Path.cwd()
-    os.chdir(tmp_path)
-    try:
-        assert do(target.test()).details["version"] == "9.1"
-        (tmp_path / "code").write_text("1")
-        assert not do(target.test()).ok
-    finally:
-        os.chdir(here)
-    missing = do(ContainerTarget("c", {"engine": "/no/engine"}).test())
-    assert (missing.ok, "does not answer" in missing.message) == (False, True)
-    with pytest.raises(SettingInvalid, match="default_image"):
-        ContainerTarget("c", {"default_image": 5})
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.chdir(tmp_path)
+
+    def report(engine: str) -> TargetReport:
+        return do(registry.make(TargetSetting("c", "container", container_engine=engine)).test())  # type: ignore[no-any-return]
+
+    assert report("podman").details == {"engine": "podman", "version": "9.1"}
+    (tmp_path / "code").write_text("1")
+    assert not report("podman").ok
+    assert "does not answer" in report("no-such-engine").message
+    assert "container_engine is none" in report("none").message
+    for wrong in ({"default_image": 5}, {"engine": "podman"}):
+        with pytest.raises(SettingInvalid, match=next(iter(wrong))):
+            ContainerTarget("c", wrong)
 
 
 def test_kinds() -> None:

@@ -196,7 +196,7 @@ _LAUNCHED = replace(_TASK, phase=Phase.LAUNCHED, launches=1, mesos_task_id="t.1"
         (replace(_LAUNCHED, state=TaskState.UNREACHABLE, started_at=1.0), JobState.UNKNOWN, False),
         (replace(_LAUNCHED, phase=Phase.ENDED, state=TaskState.FAILED), JobState.ENDED, False),
         (replace(_LAUNCHED, phase=Phase.ENDED, state=TaskState.GONE), JobState.ENDED, True),
-        (replace(_LAUNCHED, phase=Phase.ENDED, state=TaskState.KILLED), JobState.ENDED, False),
+        (replace(_LAUNCHED, phase=Phase.ENDED, state=TaskState.KILLED), JobState.CANCELLED, False),
         (
             replace(_LAUNCHED, phase=Phase.ENDED, state=TaskState.KILLED, wish=Wish.CANCEL),
             JobState.CANCELLED,
