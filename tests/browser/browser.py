@@ -27,7 +27,9 @@ _OPTIONS = (
 def executable() -> str | None:
     """Return Chromium's program; None if this machine has none."""
     named = os.environ.get("CHRONOS_TEST_CHROMIUM")
-    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return named or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
 
 
 @contextlib.contextmanager

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benches.installation import CHECKOUT, Installation, installation
@@ -38,13 +40,25 @@ class Site:
 
 @contextlib.contextmanager
 def running(*, passes: int = 400) -> Iterator[Site]:
-    """Start it, wait until its runs have ended and are recorded, stop it at the end."""
+    """Start it, wait until its runs have ended, stop it at the end.
+
+    ``CHRONOS_TEST_SITE`` names a file with the values of one that runs already: ``python -m tests.browser.site``
+    starts one, and prints them.
+    """
+    if given := os.environ.get("CHRONOS_TEST_SITE"):
+        values = json.loads(Path(given).read_text())
+        yield Site(**{**values, "home": Path(values["home"])})
+        return
     with tempfile.TemporaryDirectory(prefix="chronos-site-") as folder:
         dags = Path(folder) / "dags"
         shutil.copytree(CHECKOUT / "dags", dags, ignore=shutil.ignore_patterns("__pycache__", "examples"))
         examples = CHECKOUT / "dags" / "examples"
         shutil.copytree(examples / "tools", dags / "tools")
-        for document in (examples / "scatter.cwl", examples / "hello.cwl", Path(__file__).parent / "data" / "fails.cwl"):
+        for document in (
+            examples / "scatter.cwl",
+            examples / "hello.cwl",
+            Path(__file__).parent / "data" / "fails.cwl",
+        ):
             shutil.copy(document, dags)
         with installation(dags=dags) as started:
             seeded = history.fill(started.home / "chronos" / "chronos.db", passes=passes)
@@ -66,3 +80,9 @@ def _wait(started: Installation, dag: str, run: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{dag} did not end")
         time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    with running() as made:
+        print(json.dumps({**asdict(made), "home": str(made.home)}), flush=True)
+        input("Enter stops it\n")

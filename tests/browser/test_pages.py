@@ -70,7 +70,9 @@ def test_overview_says_in_numbers_what_the_history_holds(look: Look) -> None:
     page.wait_for_selector(".chart canvas")
     sentence = page.locator(".overview-sentence").inner_text()
     ended, failed = map(int, re.search(r"(\d+) ended, (\d+) failed", sentence).groups())  # type: ignore[union-attr]
-    counts = _api(page, "runs/facets?kind=workflow&since=" + page.evaluate("new Date(Date.now() - 864e5).toISOString()"))
+    counts = _api(
+        page, "runs/facets?kind=workflow&since=" + page.evaluate("new Date(Date.now() - 864e5).toISOString()")
+    )
     assert ended >= 100
     assert failed == pytest.approx(counts["counts"]["state"]["FAIL"], abs=3)
     assert page.locator(".live").get_attribute("data-live") == "live"
@@ -151,7 +153,9 @@ def test_the_selection_is_exported(look: Look) -> None:
 
 def test_what_an_action_will_do_is_said_before_it_is_done(look: Look, site: Site) -> None:
     page = look("/chronos/ui/runs?state=FAIL")
-    page.get_by_role("row").filter(has=page.get_by_role("link", name="fails", exact=True)).get_by_role("checkbox").check()
+    page.get_by_role("row").filter(has=page.get_by_role("link", name="fails", exact=True)).get_by_role(
+        "checkbox"
+    ).check()
     page.get_by_role("row").filter(has_text=history.WORKFLOW).first.get_by_role("checkbox").check()
     page.get_by_role("button", name="Run failed again…").click()
     dialog = page.get_by_role("dialog")
@@ -170,7 +174,9 @@ def _tries(page: Page, site: Site) -> int:
 def test_output_of_tools_is_text_and_never_markup(look: Look) -> None:
     page = look(PAGES["execution"][0])
     page.get_by_text("<script>window.hacked=1</script>").first.wait_for()
-    look("/chronos/ui/search?q=/data/L2_HR_RiverSP/005/" + history.HOSTILE).wait_for_selector(".table, .empty")
+    look("/chronos/ui/search?q=/data/L2_HR_RiverSP/005/" + history.HOSTILE).wait_for_selector(
+        ".table, .empty"
+    )
 
 
 def test_failed_execution_says_why_and_jumps_to_the_error(look: Look) -> None:
@@ -219,7 +225,9 @@ def test_lineage_goes_both_ways_from_a_product(look: Look) -> None:
     summary.get_by_text("SWOT_L2_HR_Raster").wait_for()
     page.get_by_label("Direction").select_option("downstream")
     page.wait_for_url("**direction=downstream**")
-    page.wait_for_function("document.querySelector('.head [role=status]').innerText.includes('made from: nothing')")
+    page.wait_for_function(
+        "document.querySelector('.head [role=status]').innerText.includes('made from: nothing')"
+    )
 
 
 def test_french(look: Look) -> None:

@@ -10,6 +10,8 @@ const RunPage = lazy(() => import("../pages/run/RunPage"));
 const ExecutionPage = lazy(() => import("../pages/execution/ExecutionPage"));
 const Lineage = lazy(() => import("../pages/lineage/Lineage"));
 const RecordPage = lazy(() => import("../pages/record/RecordPage"));
+const Start = lazy(() => import("../pages/start/Start"));
+const StartForm = lazy(() => import("../pages/start/StartForm"));
 const SearchPage = lazy(() => import("../pages/search/SearchPage"));
 
 /** All pages, below the place at which they are mounted. */
@@ -24,6 +26,8 @@ export default function App(): JSX.Element {
           <Route path="executions/:dagId/:runId/:taskId/:mapIndex" element={<ExecutionPage />} />
           <Route path="lineage" element={<Lineage />} />
           <Route path="records/:id" element={<RecordPage />} />
+          <Route path="start" element={<Start />} />
+          <Route path="start/:dagId" element={<StartForm />} />
           <Route path="search" element={<SearchPage />} />
           <Route path="*" element={<Nowhere />} />
         </Routes>

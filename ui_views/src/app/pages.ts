@@ -12,5 +12,6 @@ export function pages(): readonly Page[] {
     { path: "/", name: t("Overview"), key: "o" },
     { path: "/runs", name: t("Runs"), key: "r" },
     { path: "/lineage", name: t("Lineage"), key: "l" },
+    { path: "/start", name: t("Start"), key: "n" },
   ];
 }

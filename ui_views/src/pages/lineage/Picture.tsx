@@ -5,7 +5,7 @@ import { count } from "../../format";
 import { t } from "../../i18n";
 import { layout, type Placed } from "../../ui/graph/layout";
 import { StateMark, fromHistory, look, tally } from "../../ui/state";
-import type { LineageNode, LineagePicture } from "./model";
+import { append, type LineageNode, type LineagePicture } from "./model";
 
 const WIDTH = 230;
 const HEIGHT = 50;
@@ -111,7 +111,7 @@ export function connected(picture: LineagePicture, selected: string | null): Rea
   const found = new Set([selected]);
   for (const [from, to] of [["from", "to"], ["to", "from"]] as const) {
     const next = new Map<string, string[]>();
-    for (const edge of picture.edges) next.set(edge[from], [...(next.get(edge[from]) ?? []), edge[to]]);
+    for (const edge of picture.edges) append(next, edge[from], edge[to]);
     const seen = new Set([selected]);
     const front = [selected];
     for (let id = front.pop(); id !== undefined; id = front.pop()) {

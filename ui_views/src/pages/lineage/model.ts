@@ -67,15 +67,13 @@ export function members(lineage: Lineage, starts: readonly string[]): Member[] {
   const layers = new Map<string, number>(starts.map((id) => [id, 0]));
   for (const [edges, step] of [[onward, 1], [backward, -1]] as const) spread(starts, edges, step, layers);
   // What is reached only by turning round, such as another input of a run downstream.
-  for (let found = true; found;) {
-    found = false;
-    for (const [from, tos] of onward) {
-      for (const to of tos) {
-        const [a, b] = [layers.get(from), layers.get(to)];
-        if (a !== undefined && b === undefined) layers.set(to, a + 1);
-        else if (a === undefined && b !== undefined) layers.set(from, b - 1);
-        else continue;
-        found = true;
+  const front = [...layers.keys()];
+  for (let id = front.shift(); id !== undefined; id = front.shift()) {
+    for (const [edges, step] of [[onward, 1], [backward, -1]] as const) {
+      for (const other of edges.get(id) ?? []) {
+        if (layers.has(other)) continue;
+        layers.set(other, (layers.get(id) ?? 0) + step);
+        front.push(other);
       }
     }
   }
@@ -96,10 +94,17 @@ function neighbours(lineage: Lineage): [Map<string, string[]>, Map<string, strin
   const onward = new Map<string, string[]>();
   const backward = new Map<string, string[]>();
   for (const { from, to } of links(lineage)) {
-    onward.set(from, [...(onward.get(from) ?? []), to]);
-    backward.set(to, [...(backward.get(to) ?? []), from]);
+    append(onward, from, to);
+    append(backward, to, from);
   }
   return [onward, backward];
+}
+
+/** Add to a list by key. */
+export function append(lists: Map<string, string[]>, key: string, value: string): void {
+  const known = lists.get(key);
+  if (known) known.push(value);
+  else lists.set(key, [value]);
 }
 
 export function links(lineage: Lineage): { from: string; to: string }[] {

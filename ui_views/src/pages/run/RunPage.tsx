@@ -7,7 +7,7 @@ import { chronos, type Workflow } from "../../api/chronos";
 import { isOver, useInstances, useRun } from "../../api/instances";
 import { counted, seconds } from "../../format";
 import { airflowHref, pageHref, runPath, type HostProps } from "../../host";
-import { Copied, Duration, Empty, Problem, Skeleton, Time, useNow, useTitle } from "../../ui/basics";
+import { Copied, Duration, Empty, Problem, Skeleton, Time, To, useNow, useTitle } from "../../ui/basics";
 import { State, StateBar, inWords, tally } from "../../ui/state";
 
 const Graph = lazy(() => import("./Graph"));
@@ -116,6 +116,7 @@ function Header({ run, instances, document }: RunProps): JSX.Element {
         <span className="mono muted clip">{run.dag_run_id}</span>
         <Copied text={run.dag_run_id} />
         <span className="right row">
+          <To path={`/start/${encodeURIComponent(run.dag_id)}?from=${encodeURIComponent(run.dag_run_id)}`} className="button">Run again with changes</To>
           <a className="button" href={airflowHref(`dags/${encodeURIComponent(run.dag_id)}/runs/${encodeURIComponent(run.dag_run_id)}`)}>In Airflow</a>
         </span>
       </div>

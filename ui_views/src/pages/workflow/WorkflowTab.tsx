@@ -19,6 +19,7 @@ export default function WorkflowTab({ dagId = "" }: HostProps): JSX.Element {
       <div className="row wrap">
         <h1>{label ?? dagId}</h1><span className="mono small muted">{file} · CWL {version}</span>
         <span className="right row">
+          <To className="button primary" path={`/start/${encodeURIComponent(dagId)}`}>Start</To>
           <To className="button" path={`/runs?workflow=${encodeURIComponent(dagId)}`}>Runs</To>
         </span>
       </div>
