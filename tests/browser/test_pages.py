@@ -34,6 +34,8 @@ PAGES = {
     "source": ("/chronos/ui/runs/swot_coverage/{swot_coverage}/source", ".source li"),
     "execution": ("/chronos/ui/executions/fails/{fails}/fail/-1", ".logline"),
     "lineage": ("/chronos/ui/lineage", ".card li"),
+    "start": ("/chronos/ui/start", ".card"),
+    "form": ("/chronos/ui/start/scatter", ".react-flow__node"),
     "search": ("/chronos/ui/search?q=SSH", ".table"),
 }
 FIRST_PAGE = 500_000
@@ -203,7 +205,7 @@ def test_lineage_is_followed_folded_and_exported(look: Look) -> None:
     page.get_by_role("button", name="1", exact=True).click()
     folded = page.locator(".box.many").first
     folded.wait_for()
-    assert re.match(r"[\d,]+ × ", folded.inner_text())
+    assert re.match(r"[\d,]+ \u00d7 ", folded.inner_text())
     assert page.locator(".react-flow__node").count() < 300
     page.get_by_role("button", name="JSON").wait_for()
     with page.expect_download() as download:
@@ -211,7 +213,7 @@ def test_lineage_is_followed_folded_and_exported(look: Look) -> None:
     assert len(json.loads(download.value.path().read_text())["runs"]) > 100
     with page.expect_download() as download:
         page.get_by_role("button", name="SVG").click()
-    assert "×" in download.value.path().read_text()
+    assert "\u00d7" in download.value.path().read_text()
     with page.expect_download() as download:
         page.get_by_role("button", name="PNG").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
@@ -230,9 +232,30 @@ def test_lineage_goes_both_ways_from_a_product(look: Look) -> None:
     )
 
 
+def test_a_workflow_is_started_by_its_form(look: Look) -> None:
+    page = look("/chronos/ui/start")
+    page.get_by_role("region", name="hello").get_by_role("link", name="Start…").click()
+    page.get_by_label("Name").fill("<b>Toulouse</b>")
+    page.get_by_text("Will run on:").wait_for()
+    page.get_by_role("button", name="Start the run").click()
+    page.wait_for_url("**/runs/hello/**")
+    page.wait_for_selector(".react-flow__node")
+    run = page.url.rpartition("/")[2]
+    conf = page.request.get(f"/api/v2/dags/hello/dagRuns/{run}").json()["conf"]
+    assert "<b>Toulouse</b>" in json.dumps(conf)
+
+
+def test_a_form_says_what_does_not_fit(look: Look) -> None:
+    page = look("/chronos/ui/start/scatter")
+    page.get_by_label("Cycles").fill("[1, ")
+    page.get_by_role("button", name="Start the run").click()
+    page.get_by_role("alert").get_by_text("Asked is JSON").wait_for()
+    assert "/start/scatter" in page.url
+
+
 def test_french(look: Look) -> None:
     page = look("/chronos/ui/", locale="fr-FR")
-    page.get_by_role("link", name="Vue d’ensemble").wait_for()
+    page.get_by_role("link", name=re.compile("^Vue d.ensemble$")).wait_for()
     page.get_by_label("Langue").select_option("en")
     page.get_by_role("link", name="Overview").wait_for()
 
