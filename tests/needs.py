@@ -65,6 +65,11 @@ def _browser() -> str | None:
     return None if executable() else "no Chromium (.ci/services/chromium.sh)"
 
 
+def _asked_for() -> str | None:
+    named = "CHRONOS_TEST_API_EXAMPLES"
+    return None if os.environ.get(named) else f"takes a minute or more: {named}=10 asks for it"
+
+
 def _validators() -> str | None:
     return None if given("validators") else "no Python with the validators is named (.ci/validators.sh)"
 
@@ -78,6 +83,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "rabbitmq": _server("rabbitmq"),
     "gfal2": _may_start,
     "browser": _browser,
+    "schemathesis": _asked_for,
     "validators": _validators,
 }
 MARKERS = tuple(_PROBES)

@@ -24,11 +24,11 @@ def init(arguments: Namespace) -> None:
 
 
 def give(manager: Any, *, dry_run: bool = False) -> Iterator[dict[str, str]]:
-    """Give Airflow's roles the rights of CHRONOS that they lack; yield each right and what was done.
+    """Give the rights on CHRONOS to Airflow's roles, and yield each one; what is there already stays.
 
     Args:
         manager: FAB's security manager.
-        dry_run: Only say what would be done.
+        dry_run: Only tell.
     """
     for name, rights in ROLES.items():
         role = manager.find_role(name)

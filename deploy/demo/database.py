@@ -1,4 +1,4 @@
-"""Create or migrate the database and its administrator, in one process.
+"""Create or migrate the database, its administrator, and the rights on CHRONOS, in one process.
 
 Reads one JSON object from standard input (``{"user": …, "password": …}``), so that the password is on no
 command line, and needs ``AIRFLOW_HOME`` in the environment. Run again, it changes nothing that is up to date.
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Bring the database up to date; the user exists with this password, the roles have CHRONOS's rights."""
+    """Bring the database up to date and make sure that the user exists with this password."""
     request = json.load(sys.stdin)
     # As in `demo.component`: a collector that searches freshly loaded modules finds nothing.
     gc.disable()
@@ -28,8 +28,6 @@ def main() -> None:
         # Only now: the application builder reads the tables when it is made, and writes the roles.
         from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
-        from chronos_plugin.cli.rights import give
-
         with get_application_builder() as builder:
             # The application builder declares the class below the one that it makes.
             manager: Any = builder.sm
@@ -43,7 +41,9 @@ def main() -> None:
                     sys.exit(f"The user {request['user']} could not be created.")
             elif request["reset_password"]:
                 manager.reset_password(user.id, request["password"])
-            list(give(manager))
+            from chronos_plugin.cli import rights
+
+            list(rights.give(manager))
 
     prepare()
 
