@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from chronos_plugin.ui_views import bundle
 from tests.browser import history
@@ -118,7 +119,7 @@ def test_runs_are_read_on_as_one_scrolls(look: Look) -> None:
     read = page.locator(".head [role=status]")
     assert "200 rows" in read.inner_text()
     page.evaluate("document.querySelector('.datatable').scrollTo(0, 1e6)")
-    page.wait_for_function("!document.querySelector('.head [role=status]').innerText.startsWith('200 ')")
+    expect(read).not_to_have_text(re.compile("^200 "))
     assert page.locator(".dt-row").count() < 100, "rows out of sight are not drawn"
 
 
@@ -147,7 +148,7 @@ def test_the_selection_is_exported(look: Look) -> None:
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
     assert [row["state"] for row in rows] == ["FAIL", "FAIL"]
     page.get_by_role("button", name=re.compile("select all that fit")).click()
-    page.wait_for_function("!document.querySelector('.selection strong').innerText.startsWith('2 ')")
+    expect(page.locator(".selection strong")).not_to_have_text(re.compile("^2 "))
     with page.expect_download() as download:
         page.get_by_role("button", name="JSON").click()
     assert {run["state"] for run in json.loads(download.value.path().read_text())} == {"FAIL"}
@@ -227,9 +228,7 @@ def test_lineage_goes_both_ways_from_a_product(look: Look) -> None:
     summary.get_by_text("SWOT_L2_HR_Raster").wait_for()
     page.get_by_label("Direction").select_option("downstream")
     page.wait_for_url("**direction=downstream**")
-    page.wait_for_function(
-        "document.querySelector('.head [role=status]').innerText.includes('made from: nothing')"
-    )
+    expect(summary).to_contain_text("made from: nothing")
 
 
 def test_a_workflow_is_started_by_its_form(look: Look) -> None:

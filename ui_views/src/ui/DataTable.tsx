@@ -3,6 +3,7 @@ import { flexRender, getCoreRowModel, getSortedRowModel, useReactTable, type Col
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState, type JSX } from "react";
 import { useShortcuts } from "../app/keyboard";
+import { t } from "../i18n";
 
 /** How a column is set: `minmax(160px, 2fr)` as in CSS grids, and whether it holds numbers. */
 export interface ColumnLook {
@@ -102,7 +103,7 @@ export function DataTable<Row>({ label, rows, columns, idOf, onOpen, onEnd, more
           );
         })}
       </div>
-      {more && <div className="small muted" style={{ padding: 10 }} role="status">loading more…</div>}
+      {more && <div className="small muted" style={{ padding: 10 }} role="row"><span role="cell">{t("reading…")}</span></div>}
     </div>
   );
 }

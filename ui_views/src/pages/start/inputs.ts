@@ -13,6 +13,9 @@ const SIMPLE: Readonly<Record<string, Control>> = {
   boolean: { kind: "boolean" }, File: { kind: "file" }, Directory: { kind: "directory" },
 };
 
+/** Characters of JSON that stand on one line. */
+const LINE = 60;
+
 export function isOptional(type: unknown): boolean {
   return type === "null" || (Array.isArray(type) && type.includes("null"));
 }
@@ -38,7 +41,9 @@ export function toText(value: unknown, type: unknown): string {
     if (typeof location === "string") return location;
     return typeof path === "string" ? path : JSON.stringify(value);
   }
-  return kind === "json" || typeof value === "object" ? JSON.stringify(value, null, 1) : String(value as string | number | boolean);
+  if (kind !== "json" && typeof value !== "object") return String(value as string | number | boolean);
+  const short = JSON.stringify(value);
+  return short.length <= LINE ? short : JSON.stringify(value, null, 1);
 }
 
 /** @throws {Error} when the text is no value of the type; the message says what is asked. */
@@ -61,7 +66,7 @@ export function toValue(text: string, type: unknown): unknown {
 }
 
 function reference(text: string, kind: "File" | "Directory"): unknown {
-  if (text.startsWith("{")) return JSON.parse(text) as unknown;
+  if (text.startsWith("{")) return JSON.parse(text);
   return { class: kind, ...(/^[a-z][a-z0-9+.-]*:/i.test(text) ? { location: text } : { path: text }) };
 }
 
