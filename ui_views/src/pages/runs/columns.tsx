@@ -20,14 +20,14 @@ export function nameOf(run: HistoryRun): string {
 export function columns(rows: readonly HistoryRun[], kind: Kind): ColumnDef<HistoryRun>[] {
   const usual = usualDurations(rows);
   const all: (ColumnDef<HistoryRun> & { readonly of?: Kind })[] = [
-    { id: "state", header: t("State"), accessorFn: (run) => run.state, cell: ({ row }) => <State state={fromHistory(row.original.state)} />, meta: { width: "120px" } },
-    { id: "name", header: kind === "workflow" ? t("Workflow") : t("Step"), accessorFn: nameOf, cell: ({ row }) => <To path={recordPath(row.original.id)} title={nameOf(row.original)}>{nameOf(row.original)}</To>, meta: { width: "minmax(170px, 2fr)" } },
+    { id: "state", header: t("State"), accessorFn: (run) => run.state, cell: ({ row }) => <State state={fromHistory(row.original.state)} />, meta: { width: "96px" } },
+    { id: "name", header: kind === "workflow" ? t("Workflow") : t("Step"), accessorFn: nameOf, cell: ({ row }) => <To path={recordPath(row.original.id)} title={nameOf(row.original)}>{nameOf(row.original)}</To>, meta: { width: "minmax(140px, 2fr)" } },
     { id: "workflow", of: "step", header: t("Workflow"), accessorFn: (run) => run.job.workflow, meta: { width: "minmax(120px, 1fr)" } },
     { id: "started", header: t("Started (UTC)"), accessorFn: (run) => run.started, cell: ({ row }) => <Time at={row.original.started} />, meta: { width: "155px", numeric: true } },
-    { id: "took", header: t("Took"), accessorFn: (run) => run.duration_seconds ?? -1, cell: ({ row }) => <Took run={row.original} usual={usual.get(row.original.job.name)} />, meta: { width: "150px", numeric: true } },
+    { id: "took", header: t("Took"), accessorFn: (run) => run.duration_seconds ?? -1, cell: ({ row }) => <Took run={row.original} usual={usual.get(row.original.job.name)} />, meta: { width: "112px", numeric: true } },
+    { id: "why", header: t("Why"), accessorFn: (run) => run.error, cell: ({ row }) => <Why run={row.original} />, meta: { width: "minmax(120px, 2fr)" } },
     { id: "target", of: "step", header: t("Target"), accessorFn: (run) => run.target, meta: { width: "minmax(90px, 1fr)" } },
     { id: "node", of: "step", header: t("Node"), accessorFn: (run) => run.node, cell: ({ row }) => <span className="mono">{row.original.node || "–"}</span>, meta: { width: "minmax(90px, 1fr)" } },
-    { id: "why", header: t("Why"), accessorFn: (run) => run.error, cell: ({ row }) => <Why run={row.original} />, meta: { width: "minmax(120px, 2fr)" } },
   ];
   return all.filter((column) => column.of === undefined || kind !== "workflow");
 }
