@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from chronos_plugin import settings
 from chronos_plugin.errors import CwlError, InputInvalid, SettingInvalid
+from chronos_plugin.operators.records import inner_job
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -70,7 +72,8 @@ class ToilCwlOperator(BaseOperator):
             self._leader = Leader(delegation)
             self._leader.start()
             self.log.info("Toil, start %d: %s", self._leader.attempt, delegation.folder)
-            outputs = self._leader.watch(self._note, self.log.info)
+            note = partial(self._note, context, delegation.logs)
+            outputs = self._leader.watch(note, self.log.info)
         except (CwlError, InputInvalid, SettingInvalid) as error:
             raise AirflowFailException(str(error)) from error
         published = publish(outputs, _folder(configured.output_root, context), delegation.folder)
@@ -110,12 +113,10 @@ class ToilCwlOperator(BaseOperator):
             options, engine = {**found.options, **options}, found.container_engine
         return ToilOptions.parse(options, container_engine=engine or configured.container_engine)
 
-    def _note(self, job: InnerJob) -> None:
-        if not job.is_tool:
-            return
-        where = f" as {job.batch_id}" if job.batch_id else ""
-        code = f", exit code {job.exit_code}" if job.exit_code is not None else ""
-        self.log.info("job %s: %s%s%s", job.name, job.state, where, code)
+    def _note(self, context: Context, logs: Path, job: InnerJob) -> None:
+        if job.is_tool:
+            self.log.info("%s", job.sentence)
+            inner_job(context, job, job.logs(logs), self.target or "local")
 
 
 def _folder(root: Path, context: Context) -> Path:
