@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from chronos_plugin import settings
 from chronos_plugin.errors import CwlError, InputInvalid, SettingInvalid
+from chronos_plugin.operators.cwl import small, task_folder
 from chronos_plugin.operators.records import inner_job
 
 if TYPE_CHECKING:
@@ -64,7 +65,6 @@ class ToilCwlOperator(BaseOperator):
         from chronos_plugin.execution.delegation.leader import Leader
         from chronos_plugin.execution.publish import publish
         from chronos_plugin.execution.store import write_json
-        from chronos_plugin.operators.cwl import small
 
         configured = settings.load()
         try:
@@ -76,7 +76,7 @@ class ToilCwlOperator(BaseOperator):
             outputs = self._leader.watch(note, self.log.info)
         except (CwlError, InputInvalid, SettingInvalid) as error:
             raise AirflowFailException(str(error)) from error
-        published = publish(outputs, _folder(configured.output_root, context), delegation.folder)
+        published = publish(outputs, task_folder(configured.output_root, context), delegation.folder)
         file = delegation.folder / "outputs.json"
         write_json(file, published)
         return small(published, file)
@@ -95,7 +95,7 @@ class ToilCwlOperator(BaseOperator):
             raise InputInvalid(f"{document}: no such document (as the worker sees it)")
         return Delegation(
             document=document,
-            folder=_folder(configured.work_root, context) / "toil",
+            folder=task_folder(configured.work_root, context) / "toil",
             inputs=absolute(dict(self.inputs or {}), document.parent),
             step=tuple(name for name in self.step.split("/") if name),
             options=self._options(configured),
@@ -117,12 +117,3 @@ class ToilCwlOperator(BaseOperator):
         if job.is_tool:
             self.log.info("%s", job.sentence)
             inner_job(context, job, job.logs(logs), self.target or "local")
-
-
-def _folder(root: Path, context: Context) -> Path:
-    from chronos_plugin.execution.store import run_folder
-
-    instance = context["ti"]
-    index = instance.map_index
-    mapped = "" if index is None or index < 0 else f"@{index}"
-    return run_folder(root, instance.dag_id, instance.run_id) / f"{instance.task_id}{mapped}"
