@@ -26,13 +26,12 @@ from benches.store.generator import RUNS_A_DAY, START, Generator
 from chronos_plugin.db.engine import make_engine, writing
 from chronos_plugin.db.store import lists, maintenance
 from chronos_plugin.db.store.history import History
-from chronos_plugin.db.store.listing import RunFilter
 from chronos_plugin.db.store.loader import Loader
 from chronos_plugin.db.store.packing import pack_usage
 from chronos_plugin.db.store.rows import write
-from chronos_plugin.db.store.search import DatasetFilter
 from chronos_plugin.lineage.model import RunState
 from chronos_plugin.lineage.product_types import BUILT_IN, ProductTypes
+from chronos_plugin.lineage.questions import DatasetFilter, RunFilter
 
 RESULTS = Path(__file__).parent / "results" / "store.json"
 BATCH = 20_000

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from chronos_plugin.cli.client import Client
+from chronos_plugin.client import Client
 from deploy.demo.configuration import Changes
 from deploy.demo.installation import started
 from deploy.demo.layout import Layout

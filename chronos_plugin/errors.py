@@ -7,6 +7,8 @@
     │   ├── CwlInvalid            the document is wrong
     │   └── CwlUnsupported        the document is valid, but asks for what cannot be run here
     ├── InputInvalid              an input object does not fit the process
+    │   ├── NotKnown              there is no such run, dataset, workflow …
+    │   └── AlreadyKnown          there is one of this name or id already
     ├── StepFailed                a step ran and failed
     │   ├── StepFailedTemporarily the tool said by its exit code that a retry may help
     │   ├── StepCancelled         somebody has ended the tool or its job
@@ -98,6 +100,14 @@ class CwlUnsupported(CwlError):
 
 class InputInvalid(ChronosError):
     """Raised when an input object misses a value, has a wrong type, or names a missing file."""
+
+
+class NotKnown(InputInvalid):
+    """Raised when there is nothing of the name or id that was given: no such run, dataset, workflow."""
+
+
+class AlreadyKnown(InputInvalid):
+    """Raised when there is something of the name or id that was given: it was not made again."""
 
 
 class StepFailed(ChronosError):

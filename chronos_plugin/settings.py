@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -71,6 +72,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "description": (
             "Space-separated URI prefixes that input files may come from, beside those of the shared file "
             "system; empty: any URI of a known scheme."
+        ),
+        "type": "string",
+        "default": "",
+    },
+    "wes_document_uris": {
+        "description": (
+            "Space-separated URI prefixes that the GA4GH WES endpoint fetches documents from, such as "
+            "https://workflows.example/; empty: none, documents are attached or deployed."
         ),
         "type": "string",
         "default": "",
@@ -309,6 +318,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "integer",
         "default": "90",
     },
+    "instance": {
+        "description": "Name of this CHRONOS in exports; it makes its numbers unique: do not change it.",
+        "type": "string",
+        "default": "chronos",
+    },
+    "organisation": {
+        "description": "Organisation in whose name runs are made, in exports: ``NAME``, or ``NAME <URI>``.",
+        "type": "string",
+        "default": "",
+    },
     "enable_dev": {
         "description": "Accept development versions of CWL (v1.3 with ``loop``).",
         "type": "boolean",
@@ -334,6 +353,7 @@ class Settings:
     input_roots: tuple[Path, ...] = ()
     output_uri: str = ""
     input_uris: tuple[str, ...] = ()
+    wes_document_uris: tuple[str, ...] = ()
     data_connections: Mapping[str, str] = field(default_factory=dict)
     data_cache: Path | None = None
     data_cache_size: int = 102400
@@ -369,6 +389,8 @@ class Settings:
     recorder: str = "scheduler"
     product_types: Path | None = None
     context_days: int = 90
+    instance: str = "chronos"
+    organisation: str = ""
     home: Path = Path("~/airflow")
 
     @property
@@ -444,6 +466,7 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         deploy_folder=_name("deploy_folder", values),
         input_roots=tuple(folder(part) for part in values["input_roots"].split(":") if part.strip()),
         input_uris=tuple(values["input_uris"].split()),
+        wes_document_uris=tuple(values["wes_document_uris"].split()),
         data_connections=_pairs("data_connections", values),
         data_cache=named("data_cache"),
         data_cache_size=_number("data_cache_size", values, int),
@@ -479,8 +502,17 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         recorder=_word("recorder", values, RECORDERS),
         product_types=folder(values["product_types"]) if values["product_types"].strip() else None,
         context_days=max(0, _number("context_days", values, int)),
+        instance=_label("instance", values),
+        organisation=values["organisation"].strip(),
         home=home,
     )
+
+
+def _label(name: str, values: Mapping[str, str]) -> str:
+    value = values[name].strip()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
+        raise SettingInvalid(f"[chronos] {name} = {value!r}: write letters, digits, dots and hyphens")
+    return value
 
 
 def _word(name: str, values: Mapping[str, str], allowed: tuple[str, ...]) -> str:

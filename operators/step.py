@@ -53,6 +53,8 @@ class CwlStepOperator(CwlOperator):
     def execute(self, context: Context) -> Any:
         """Run; return the output object (a list of them for a batch), or a reference where it is large.
 
+        None where a tool has no outputs.
+
         Raises:
             AirflowSkipException: If ``when`` says so for all that this task instance handles.
             TaskDeferred: While a target has a part of it.
@@ -197,6 +199,8 @@ class CwlStepOperator(CwlOperator):
         if results and all(result["status"] == "skipped" for result in results):
             raise AirflowSkipException("skipped: 'when' is false")
         outputs = [result["outputs"] for result in results]
+        if not any(outputs):
+            return None  # Nothing to show: an XCom less for the API server to store.
         return small(outputs[0] if len(outputs) == 1 else outputs, run.store.folder(keys[0]) / RESULT)
 
     def _name(self, key: Key, placing: Placing) -> str:

@@ -57,6 +57,10 @@ def _may_start() -> str | None:
     return None if may_start_servers() else f"nothing may be installed or started ({START_SERVERS}=yes)"
 
 
+def _validators() -> str | None:
+    return None if given("validators") else "no Python with the validators is named (.ci/validators.sh)"
+
+
 _PROBES: dict[str, Callable[[], str | None]] = {
     "docker": _docker,
     "podman": _may_start,
@@ -65,6 +69,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "postgres": _server("postgres"),
     "rabbitmq": _server("rabbitmq"),
     "gfal2": _may_start,
+    "validators": _validators,
 }
 MARKERS = tuple(_PROBES)
 

@@ -5,34 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import Depends, FastAPI, Request
-from fastapi.responses import JSONResponse
 
 from chronos_plugin import __version__
-from chronos_plugin.api import runs, workflows
+from chronos_plugin.api import problems, schema
 from chronos_plugin.api.authz import logged_in
-from chronos_plugin.errors import (
-    ChronosError,
-    CwlError,
-    CwlUnsupported,
-    InputInvalid,
-    ServiceBusy,
-    ServiceFailed,
-)
+from chronos_plugin.api.etags import EntityTags
+from chronos_plugin.api.v1 import centre, dag_runs, datasets, lineage, openlineage, runs, workflows
+from chronos_plugin.api.wes import routes as wes
 from chronos_plugin.rendering import preload
 
 PREFIX = "/api/v1"
 _PRELOAD_AFTER = 0.5
 """Seconds after the start: Airflow's server is ready by then, and answers the first health checks."""
-_STATUS = (
-    (CwlUnsupported, 422),
-    (CwlError, 422),
-    (InputInvalid, 422),
-    (ServiceBusy, 503),
-    (ServiceFailed, 502),
-)
-_RETRY_AFTER = "5"
+_ROUTERS = (runs, datasets, lineage, openlineage, workflows, dag_runs, centre)
 
 
 def create_app() -> FastAPI:
@@ -40,23 +28,29 @@ def create_app() -> FastAPI:
     app = FastAPI(
         title="CHRONOS",
         version=__version__,
+        description=schema.DESCRIPTION,
+        openapi_tags=schema.TAGS,
         # Airflow mounts plugins' applications unguarded, and FastAPI's own pages know no dependencies.
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         dependencies=[Depends(logged_in)],
         lifespan=_lifespan,
+        responses=problems.RESPONSES,
     )
-    app.include_router(workflows.router, prefix=PREFIX)
-    app.include_router(runs.router, prefix=PREFIX)
-    app.add_exception_handler(ChronosError, _problem)
+    for module in _ROUTERS:
+        app.include_router(module.router, prefix=PREFIX)
+    app.include_router(wes.router, prefix=problems.WES_PREFIX)
+    problems.install(app)
+    app.add_middleware(EntityTags)
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
-    def openapi() -> dict[str, object]:
-        return app.openapi()
+    def openapi(request: Request) -> dict[str, Any]:
+        return schema.of(app, request.scope.get("root_path", ""))
 
-    @app.get(f"{PREFIX}/version")
+    @app.get(f"{PREFIX}/version", operation_id="get_version", tags=["version"])
     def version() -> dict[str, str]:
+        """Return the version of CHRONOS."""
         return {"version": __version__}
 
     return app
@@ -70,26 +64,3 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         pending.cancel()
-
-
-def _problem(_: Request, error: Exception) -> JSONResponse:
-    """Answer an error as RFC 9457 problem details."""
-    status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
-    body: dict[str, object] = {
-        "type": "about:blank",
-        "title": type(error).__name__,
-        "status": status,
-        "detail": str(error),
-    }
-    if isinstance(error, CwlError):
-        location = error.location
-        body.update(
-            kind=error.kind,
-            message=error.message,
-            suggestion=error.suggestion,
-            file=location.file if location else None,
-            line=location.line if location else None,
-            column=location.column if location else None,
-        )
-    headers = {"Retry-After": _RETRY_AFTER} if status == 503 else None
-    return JSONResponse(body, status_code=status, headers=headers, media_type="application/problem+json")

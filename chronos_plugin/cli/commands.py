@@ -118,7 +118,7 @@ def outputs(arguments: Namespace) -> None:
 
 
 def _outputs_there(arguments: Namespace) -> tuple[str, Any]:
-    from chronos_plugin.cli.client import Client
+    from chronos_plugin.client import Client
 
     client = Client(_server(arguments))
     client.log_in()
@@ -146,7 +146,7 @@ def _outputs_here(arguments: Namespace) -> tuple[str, Any]:
 def deploy(arguments: Namespace) -> None:
     """Send a document to a running CHRONOS."""
     from chronos_plugin.cli import remote
-    from chronos_plugin.cli.client import Client
+    from chronos_plugin.client import Client
 
     client = Client(_server(arguments))
     client.log_in()
@@ -164,7 +164,7 @@ def deploy(arguments: Namespace) -> None:
 @_plainly
 def withdraw(arguments: Namespace) -> None:
     """Remove a deployed document."""
-    from chronos_plugin.cli.client import Client
+    from chronos_plugin.client import Client
 
     client = Client(_server(arguments))
     client.log_in()

@@ -6,7 +6,7 @@ import argparse
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
-from chronos_plugin.cli import cloud, data, mesos, store
+from chronos_plugin.cli import cloud, data, exports, mesos, store
 from chronos_plugin.cli.command import JSON, command
 
 _FILE = Arg(("file",), metavar="FILE", help="CWL document, or document#process")
@@ -31,9 +31,28 @@ def get_commands() -> list[CLICommand]:
                 *mesos.commands(),
                 *cloud.commands(),
                 *store.commands(),
+                _rights(),
+                *exports.commands(),
             ],
         )
     ]
+
+
+def _rights() -> GroupCommand:
+    return GroupCommand(
+        name="rights",
+        help="Rights on CHRONOS in Airflow's FAB auth manager",
+        subcommands=[
+            _command(
+                "init",
+                "Make the permissions of CHRONOS, and give them to Airflow's roles",
+                "airflow chronos rights init --dry-run",
+                Arg(("--dry-run",), help="show them, and change nothing", action="store_true"),
+                JSON,
+                module="rights",
+            )
+        ],
+    )
 
 
 def _document_commands() -> list[ActionCommand]:

@@ -6,8 +6,6 @@ Neither the CWL library nor Airflow is imported here: the server compiles, the w
 from __future__ import annotations
 
 import argparse
-import hashlib
-import re
 import signal
 import sys
 import time
@@ -15,8 +13,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from chronos_plugin.cli.client import Client, pack
 from chronos_plugin.cli.delivery import deliver
+from chronos_plugin.client import Client
+from chronos_plugin.client.bundle import name_of, pack
 from chronos_plugin.cwl.references import collect_bundle
 from chronos_plugin.errors import CwlInvalid, CwlUnsupported, RunFailed, ServiceFailed
 from chronos_plugin.execution.job import load_job
@@ -87,8 +86,7 @@ def deploy(
         files += [p for p in folder.rglob("*") if p.is_file()]
     archive = pack(bundle.base, files)
     if name is None:
-        digest = hashlib.sha256(archive + fragment.encode()).hexdigest()[:8]
-        name = f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', file.stem)[:180]}-{digest}"
+        name = name_of(archive, fragment, file.stem)
     root = bundle.root_file.relative_to(bundle.base).as_posix()
     before = None if dry_run else client.dag(name)
     try:

@@ -14,6 +14,11 @@ _PAGE = (
     Arg(("--limit",), type=int, default=50, metavar="N", help="rows at most (default: 50)"),
     Arg(("--cursor",), help="where a page before ended"),
 )
+_SERVER = Arg(
+    ("--server",),
+    metavar="URL",
+    help="ask this CHRONOS (default: $CHRONOS_SERVER, else this installation's database)",
+)
 _BOUNDS = (
     Arg(("--depth",), type=int, default=5, metavar="N", help="runs to follow (default: 5)"),
     Arg(("--limit",), type=int, default=1000, metavar="N", help="runs and datasets at most (default: 1000)"),
@@ -34,6 +39,7 @@ def commands() -> list[ActionCommand | GroupCommand]:
             _UNTIL,
             Arg(("--hours",), help="by hour", action="store_true"),
             JSON,
+            _SERVER,
             example="--since 2026-03-01 --until 2026-04-01",
         ),
         _command(
@@ -55,6 +61,7 @@ def _lineage() -> list[ActionCommand]:
             _DATASET,
             *_BOUNDS,
             JSON,
+            _SERVER,
             example="/data/revisit.nc",
         ),
         _command(
@@ -64,6 +71,7 @@ def _lineage() -> list[ActionCommand]:
             _DATASET,
             *_BOUNDS,
             JSON,
+            _SERVER,
             example="/data/auxiliary.nc --depth 2",
         ),
         _command(
@@ -72,6 +80,7 @@ def _lineage() -> list[ActionCommand]:
             "history.import_events",
             Arg(("file",), metavar="FILE", help="JSON or JSON lines; - for standard input"),
             JSON,
+            _SERVER,
             example="events.jsonl",
         ),
     ]
@@ -99,6 +108,7 @@ def _runs() -> list[ActionCommand]:
             _UNTIL,
             *_PAGE,
             JSON,
+            _SERVER,
             example="--state fail --workflow swot",
         ),
         _command(
@@ -107,6 +117,7 @@ def _runs() -> list[ActionCommand]:
             "history.show_run",
             Arg(("run",), metavar="RUN", help="id of the run"),
             JSON,
+            _SERVER,
             example="01a210f5-d4fd-7a6d-a38b-7e8060278f18",
         ),
         _command(
@@ -116,6 +127,7 @@ def _runs() -> list[ActionCommand]:
             Arg(("first",), metavar="RUN", help="id of a run"),
             Arg(("second",), metavar="RUN", help="id of another"),
             JSON,
+            _SERVER,
             example="01a210f5-d4fd-7a6d-a38b-7e8060278f18 01a210f5-d525-7139-9084-c02545361ad6",
         ),
     ]
@@ -140,6 +152,7 @@ def _datasets() -> list[ActionCommand]:
             _UNTIL,
             *_PAGE,
             JSON,
+            _SERVER,
             example="expert 005 012",
         ),
         _command(
@@ -148,6 +161,7 @@ def _datasets() -> list[ActionCommand]:
             "history.show_dataset",
             _DATASET,
             JSON,
+            _SERVER,
             example="/data/revisit.nc",
         ),
     ]

@@ -123,23 +123,13 @@ async def _report(setting: TargetSetting) -> TargetReport:
 @plainly
 def explain(arguments: Namespace) -> None:
     """Say where each step of a workflow would run, and why."""
-    from chronos_plugin.execution.bindings import document as files
-    from chronos_plugin.execution.foresight import foresee
-    from chronos_plugin.execution.targets.report import seen
+    from chronos_plugin.execution.foresight import foresee_now
 
     configured = settings.load()
     compiled, workflow, wanted = _document(arguments.workflow)
-    targets = files.deployment(configured.targets_file)
-    rules = files.beside(compiled.file, targets.targets)
     found = [
         step
-        for step in foresee(
-            compiled,
-            workflow,
-            targets,
-            rules,
-            lambda name: seen(configured.target_states, name).waiting_seconds,
-        )
+        for step in foresee_now(compiled, workflow, configured.targets_file, configured.target_states)
         if not wanted or step.step == wanted or step.step.startswith(f"{wanted}/")
     ]
     if wanted and not found:
@@ -153,7 +143,7 @@ def explain(arguments: Namespace) -> None:
 def _document(text: str) -> tuple[CompiledDocument, str, str]:
     """Return what ``WORKFLOW[/STEP]`` means: the compiled document, its DAG id, and the step if any."""
     from chronos_plugin.compiler.naming import dag_id
-    from chronos_plugin.rendering.deployment import mark_of
+    from chronos_plugin.rendering.documents import document_of
     from chronos_plugin.rendering.importer import compiled
 
     configured = settings.load()
@@ -164,9 +154,7 @@ def _document(text: str) -> tuple[CompiledDocument, str, str]:
         made = compiled(path, None, configured, fragment.lstrip("#"))
         return made, _known_id(path) or dag_id(path.name, made.graph.name), step
     name, _, step = text.partition("/")
-    path, bundle = _file_of(name)
-    mark = mark_of(path, bundle, configured)
-    return compiled(path, bundle, configured, mark.fragment if mark else ""), name, step
+    return document_of(name, configured), name, step
 
 
 def _known_id(path: Path) -> str | None:
@@ -182,39 +170,6 @@ def _known_id(path: Path) -> str | None:
     except SQLAlchemyError:
         # A document can be explained without a database.
         return None
-
-
-def _file_of(dag_id: str) -> tuple[Path, Path | None]:
-    """Return the document of a DAG, and the folder of its bundle."""
-    from airflow.models.dag import DagModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    columns = select(DagModel.fileloc, DagModel.bundle_name, DagModel.relative_fileloc)
-    with create_session() as session:
-        row = session.execute(columns.where(DagModel.dag_id == dag_id)).first()
-    if row is None:
-        raise InputInvalid(f"{dag_id} is neither a DAG nor a .cwl file")
-    bundle = _bundle(row.bundle_name) if row.bundle_name else None
-    path = bundle / row.relative_fileloc if bundle and row.relative_fileloc else Path(row.fileloc)
-    if path.suffix != ".cwl":
-        raise InputInvalid(f"{dag_id} is made by {path}, which is no .cwl file: name the document")
-    return path, bundle if bundle and path.is_relative_to(bundle) else None
-
-
-def _bundle(name: str) -> Path:
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.utils.cli import suppress_logs_and_warning
-
-    # It tells on standard output, which is for the result, what it has loaded.
-    found: list[Path] = []
-
-    @suppress_logs_and_warning
-    def find(_: Namespace) -> None:
-        found.append(Path(DagBundlesManager().get_bundle(name).path))
-
-    find(Namespace(verbose=False))
-    return found[0]
 
 
 @plainly

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chronos_plugin.db.store.history import Lineage
+    from chronos_plugin.lineage.questions import Lineage
 
 
 def lineage_lines(found: Lineage, start: int, *, back: bool) -> Iterator[str]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from chronos_plugin.compiler.compile import CompiledDocument
 from chronos_plugin.compiler.graph import Task, TaskKind
+from chronos_plugin.execution.bindings import document as files
 from chronos_plugin.execution.bindings.decision import StepFacts, decide, matches
 from chronos_plugin.execution.bindings.delegation import delegated, without_inner
 from chronos_plugin.execution.bindings.document import Rule, TargetsFile
+from chronos_plugin.execution.targets.report import seen
 
 _FIELDS = {
     "cores": ("ResourceRequirement", ("coresMin", "coresMax"), 1.0),
@@ -92,6 +95,26 @@ def foresee(
             yield Foreseen(name, None, f"{why}; if it holds: {rule.target}")
         else:
             yield Foreseen(name, placement.target, placement.why)
+
+
+def foresee_now(
+    document: CompiledDocument, workflow: str, targets_file: Path, target_states: Path
+) -> list[Foreseen]:
+    """Return for each step where it would run by a deployment's files, the queues being as they are now.
+
+    Args:
+        target_states: Folder where those who watch targets say how they do.
+
+    Raises:
+        SettingInvalid: If one of the files is wrong.
+    """
+    targets = files.deployment(targets_file)
+    rules = files.beside(document.file, targets.targets)
+
+    def waiting(name: str) -> float | None:
+        return seen(target_states, name).waiting_seconds
+
+    return list(foresee(document, workflow, targets, rules, waiting))
 
 
 def stated_needs(document: CompiledDocument, task: Task) -> dict[str, float | None]:

@@ -28,6 +28,11 @@ def open_jobs_of_run(work_root: Path, dag_id: str, run_id: str, step: Key = ()) 
             yield folder
 
 
+def step_of(folder: JobFolder) -> str:
+    """Return the execution that a job is a try of, as ``STEP[@N][/STEP…]``."""
+    return "/".join(_key_parts(folder))
+
+
 def parse_key(text: str) -> Key:
     """Return the key that ``STEP[@N][/STEP…]`` means."""
     return tuple(_parsed(part) for part in text.split("/"))

@@ -25,7 +25,7 @@ from deploy.demo.processes import ProcessGroup, end, tail
 from deploy.demo.proctable import ProcessId
 
 if TYPE_CHECKING:
-    from chronos_plugin.cli.client import Client
+    from chronos_plugin.client import Client
 
 PORT = 8080
 START_TIMEOUT = 180.0
@@ -91,7 +91,7 @@ def _started(
         lock.publish(address.public, processes.leaders())
         # Imported while the components load. The server is on this machine, and whether it lives is
         # asked of its process.
-        from chronos_plugin.cli.client import Client
+        from chronos_plugin.client import Client
 
         api = Client(f"http://{address.client_host}:{address.port}", patience=0, proxies=False)
         with contextlib.closing(api):

@@ -17,7 +17,7 @@ from deploy.demo.installation import Installation
 from deploy.demo.layout import Layout
 
 if TYPE_CHECKING:
-    from chronos_plugin.cli.client import Client
+    from chronos_plugin.client import Client
 
 WORKFLOW = "swot_coverage"
 OUTPUTS_TASK = "chronos.outputs"

@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from chronos_plugin.lineage.model import RunState
+from chronos_plugin.lineage.record import Record
+from tests.db.store.conftest import NOON, TYPES, product, record
+
 PEOPLE = ("admin", "op", "user", "viewer")
 TOOL = """\
 cwlVersion: v1.2
@@ -22,6 +26,24 @@ inputs:
   text: {type: string, inputBinding: {}}
 outputs:
   out: stdout
+"""
+CHAIN = """\
+cwlVersion: v1.2
+class: Workflow
+label: Echo
+doc: |
+  Says something twice.
+  Nothing else.
+inputs:
+  text: {type: string, label: What to say}
+  times: {type: int, default: 2}
+outputs: {said: {type: File, outputSource: second/out}}
+steps:
+  first: {run: {class: CommandLineTool, baseCommand: echo, inputs: {text: {type: string, inputBinding: {}}}, outputs: {out: stdout}}, in: {text: text}, out: [out]}
+  second:
+    run: {class: CommandLineTool, baseCommand: cat, inputs: {file: {type: File, inputBinding: {}}}, outputs: {out: stdout}}
+    in: {file: first/out}
+    out: [out]
 """
 
 
@@ -47,6 +69,8 @@ def server(home: Path) -> Iterator[Any]:
         )
         patch.setenv("AIRFLOW__CHRONOS__WORK_ROOT", str(home / "work"))
         patch.setenv("AIRFLOW__CHRONOS__CACHE_ROOT", str(home / "cache"))
+        patch.setenv("AIRFLOW__CHRONOS__SPOOL_ROOT", str(home / "spool"))
+        patch.setenv("AIRFLOW__CHRONOS__DATABASE", f"sqlite:///{home}/chronos.db")
         # A thread that imports for seconds would outlive short tests.
         patch.setenv("AIRFLOW__CHRONOS__PRELOAD", "never")
         import airflow.settings
@@ -66,6 +90,10 @@ def server(home: Path) -> Iterator[Any]:
         with TestClient(app, base_url="http://localhost") as client:
             yield client
         purge_cached_app()
+    # What comes after in this process is not about this installation.
+    airflow.settings.configure_vars()
+    with warnings.catch_warnings(action="ignore"):
+        airflow.settings.configure_orm()
     # Airflow's configuration of logging silences what was there before it.
     for logger in logging.Logger.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):
@@ -77,11 +105,105 @@ def login(server: Any) -> Callable[[str], dict[str, str]]:
     """Give the headers of a logged-in person."""
 
     def log_in(name: str) -> dict[str, str]:
+        if name == "nobody":
+            return _without_rights()
         answer = server.post("/auth/token", json={"username": name, "password": f"{name}'s"})
         assert answer.status_code == 201, answer.text
         return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
     return log_in
+
+
+def _without_rights() -> dict[str, str]:
+    """Give the headers of somebody who is logged in and has no role."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    nobody = SimpleAuthManagerUser(username="nobody", role=None)
+    return {"Authorization": f"Bearer {get_auth_manager().generate_jwt(nobody)}"}
+
+
+@pytest.fixture(scope="package")
+def ask(server: Any, login: Callable[[str], dict[str, str]]) -> Callable[..., Any]:
+    """Ask a question as somebody, and return the answer's value."""
+    viewer = login("viewer")
+
+    def get(path: str, status: int = 200, headers: dict[str, str] | None = None, **query: Any) -> Any:
+        answer = server.get(
+            f"/chronos/api/v1{path}", headers={**viewer, **(headers or {})}, params=query or None
+        )
+        assert answer.status_code == status, answer.text
+        if status >= 400:
+            assert answer.headers["content-type"] == "application/problem+json"
+        return answer.json()
+
+    return get
+
+
+@pytest.fixture(scope="package")
+def past(server: Any) -> list[Record]:
+    """A history: a workflow run of three elements, one of which failed, and the run before it."""
+    from chronos_plugin.db import engine as engines
+    from chronos_plugin.db.store.loader import Loader
+
+    whole = record("whole", step="", facets={"airflow": {"dag_id": "swot", "run_id": "run-2"}})
+    elements = [
+        record(
+            f"swath{i}",
+            [product(f"/in/pass_{i:03d}.nc", "source"), product("/aux/orbit.nc", "orbit")],
+            [product(f"/out/swath_{i:03d}.nc", "product", size=10 + i)] if i < 2 else (),
+            step="swath",
+            minute=1 + i,
+            parent=whole.run.id,
+            map_index=i,
+            target="hpc",
+            state=RunState.COMPLETE if i < 2 else RunState.FAIL,
+            error="" if i < 2 else "killed by signal 9",
+            exit_code=0 if i < 2 else 137,
+            version="2",
+            facets={"context": {"command": ["swath", str(i)], "environment": {"LANG": "C"}}},
+        )
+        for i in range(3)
+    ]
+    mosaic = record(
+        "mosaic",
+        [product(f"/out/swath_{i:03d}.nc", "tiles") for i in range(2)],
+        [product("/out/mosaic.nc", "mosaic", facets={"quality": {"status": "good"}})],
+        step="mosaic",
+        minute=9,
+        parent=whole.run.id,
+    )
+    records = [whole, *elements, mosaic]
+    Loader(engines.engine(), TYPES, clock=NOON.timestamp).load(records)
+    return records
+
+
+@pytest.fixture(scope="package")
+def parse(server: Any, home: Path) -> Callable[[str], None]:
+    """Do what Airflow's DAG processor does with a file of the bundle."""
+
+    def read(relative: str) -> None:
+        from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
+        from airflow.models.dagbundle import DagBundleModel
+        from airflow.utils.session import create_session
+
+        bundle = home / "dags"
+        with create_session() as session:
+            if session.get(DagBundleModel, "dags-folder") is None:
+                session.add(DagBundleModel(name="dags-folder"))
+        bag = BundleDagBag(bundle / relative, bundle_path=bundle, bundle_name="dags-folder")
+        assert not bag.import_errors
+        sync_bag_to_db(bag, "dags-folder", None)
+
+    return read
+
+
+@pytest.fixture(scope="package")
+def echo(server: Any, home: Path, parse: Callable[[str], None]) -> str:
+    """A workflow that is there: its id."""
+    (home / "dags" / "echo.cwl").write_text(CHAIN)
+    parse("echo.cwl")
+    return "echo"
 
 
 @pytest.fixture

@@ -36,19 +36,13 @@ def test_deploy_again_replace_withdraw(
 
 
 def test_withdrawn_document_can_start_no_run(
-    put: Callable[..., Any], server: Any, login: Callable[[str], dict[str, str]], home: Path
+    put: Callable[..., Any],
+    server: Any,
+    login: Callable[[str], dict[str, str]],
+    parse: Callable[[str], None],
 ) -> None:
-    from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
-    from airflow.models.dagbundle import DagBundleModel
-    from airflow.utils.session import create_session
-
     put({"chain.cwl": TOOL}, name="leaving")
-    bundle = home / "dags"
-    with create_session() as session:
-        if session.get(DagBundleModel, "dags-folder") is None:
-            session.add(DagBundleModel(name="dags-folder"))
-    bag = BundleDagBag(bundle / "deployed/leaving/chain.cwl", bundle_path=bundle, bundle_name="dags-folder")
-    sync_bag_to_db(bag, "dags-folder", None)
+    parse("deployed/leaving/chain.cwl")
     headers = login("admin")
     assert server.get("/api/v2/dags/leaving", headers=headers).json()["is_stale"] is False
     server.delete("/chronos/api/v1/workflows/leaving", headers=headers)

@@ -7,8 +7,8 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
-from chronos_plugin.cli.client import pack
 from chronos_plugin.cli.delivery import deliver
+from chronos_plugin.client.bundle import pack
 
 
 def test_equal_bundles_are_equal_archives(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from chronos_plugin.cli import client as client_module
 from chronos_plugin.cli import remote, runner
-from chronos_plugin.cli.client import Client, pack
+from chronos_plugin.client import Client
+from chronos_plugin.client import session as client_module
+from chronos_plugin.client.bundle import pack
 from chronos_plugin.cwl.references import collect_bundle
 from chronos_plugin.errors import CwlInvalid, CwlUnsupported, InputInvalid, RunFailed, ServiceFailed
 from tests.cli.conftest import DATA, Double

@@ -145,7 +145,7 @@ def test_explain_of_a_dag(roots: Path, airflow: Airflow, tables: None) -> None:
         assert (status, "neither a DAG nor" in err) == (1, True)
     finally:
         with create_session() as session:
-            session.query(DagModel).delete()
+            session.query(DagModel).filter_by(dag_id="my.flow").delete()
             session.query(DagBundleModel).delete()
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from chronos_plugin.cli.client import Client
+from chronos_plugin.client import Client
 from chronos_plugin.errors import ServiceFailed
 from deploy.demo import configuration, workflow
 from deploy.demo.configuration import Address, Secrets

@@ -14,11 +14,11 @@ from chronos_plugin.db.engine import make_engine
 from chronos_plugin.db.store import lists
 from chronos_plugin.db.store.history import History
 from chronos_plugin.db.store.recorder import Recorder
-from chronos_plugin.db.store.search import DatasetFilter
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.lineage import facets, registry
 from chronos_plugin.lineage.model import Dataset
 from chronos_plugin.lineage.product_types import load_product_types
+from chronos_plugin.lineage.questions import DatasetFilter
 from chronos_plugin.lineage.record import Product
 from chronos_plugin.lineage.spool import Spool
 from tests.db.store.conftest import record

@@ -15,11 +15,11 @@ from benches.installation import Installation
 from chronos_plugin.db import migrate
 from chronos_plugin.db.engine import make_engine
 from chronos_plugin.db.store.history import History
-from chronos_plugin.db.store.listing import RunFilter
 from chronos_plugin.db.store.reconcile import Reconciler
 from chronos_plugin.db.store.recorder import Recorder
 from chronos_plugin.lineage.model import Direction, RunState
 from chronos_plugin.lineage.product_types import BUILT_IN, ProductTypes
+from chronos_plugin.lineage.questions import RunFilter
 from chronos_plugin.lineage.spool import Spool
 
 pytestmark = pytest.mark.airflow

@@ -175,3 +175,14 @@ def test_large_values_are_references(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert reference == {"chronos:file": str(file), "chronos:bytes": 29}
     assert resolve_reference(reference) == {"a": "b" * 20}
     assert resolve_reference([1]) == [1]
+
+
+def test_a_tool_without_outputs_has_nothing_to_show(compile_text: Callable[..., CompiledDocument]) -> None:
+    tool = "{class: CommandLineTool, baseCommand: 'true', inputs: [], outputs: []}"
+    document = compile_text(
+        f"cwlVersion: v1.2\nclass: Workflow\ninputs: []\noutputs: []\nsteps:\n  only:\n    in: []\n    out: []\n    run: {tool}\n"
+    )
+    tasks = Tasks(document, {})
+    tasks.run("chronos.inputs")
+    # No XCom is made of it.
+    assert tasks.run("only") is None

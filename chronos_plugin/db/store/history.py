@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,66 +16,28 @@ from chronos_plugin.db.engine import reading
 from chronos_plugin.db.store import assemble, graph, listing, paths, read, search
 from chronos_plugin.db.store.dictionaries import Dictionaries
 from chronos_plugin.db.store.graph import DEPTH, LIMIT, Walk
-from chronos_plugin.db.store.listing import Bucket, Cursor, RunFilter
-from chronos_plugin.db.store.search import DatasetFilter
+from chronos_plugin.db.store.listing import Cursor
 from chronos_plugin.db.tables import lineage as tables
-from chronos_plugin.errors import InputInvalid
+from chronos_plugin.errors import InputInvalid, NotKnown
 from chronos_plugin.lineage.compare import Difference, compare
 from chronos_plugin.lineage.facets import full_context
 from chronos_plugin.lineage.model import Dataset, Run, split_location
 from chronos_plugin.lineage.product_types import ProductTypes, load_product_types
+from chronos_plugin.lineage.questions import (
+    Bucket,
+    DatasetFilter,
+    DatasetPage,
+    JobPage,
+    Lineage,
+    Part,
+    RunFilter,
+    RunPage,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 _MOST = 1000
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """A part of the history around some datasets.
-
-    Attributes:
-        datasets: By id.
-        runs: By number.
-        reads: (dataset, run that read it).
-        writes: (run, dataset that it wrote).
-        shown: Nodes that are here: datasets and runs.
-        at_least: Nodes that there are at least.
-        cut: Whether ``limit`` left some out; nodes beyond ``depth`` are not counted as left out.
-        open: Datasets from which to ask on.
-    """
-
-    datasets: dict[int, Dataset]
-    runs: dict[int, Run]
-    reads: tuple[tuple[int, int], ...]
-    writes: tuple[tuple[int, int], ...]
-    shown: int
-    at_least: int
-    cut: bool
-    open: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class RunPage:
-    """A page of runs.
-
-    Attributes:
-        next: Cursor of the next page; None: this was the last one.
-        counts: How many ended runs fit, by facet and value; only with the first page.
-    """
-
-    runs: list[Run]
-    next: str | None
-    counts: dict[str, dict[str, int]] | None
-
-
-@dataclass(frozen=True)
-class DatasetPage:
-    """A page of datasets; ``next`` as in :class:`RunPage`."""
-
-    datasets: list[Dataset]
-    next: str | None
 
 
 class History:
@@ -102,7 +63,8 @@ class History:
             limit: Nodes at most.
 
         Raises:
-            InputInvalid: If a dataset is not known, or a bound is out of range.
+            NotKnown: If a dataset is not known.
+            InputInvalid: If a bound is out of range.
         """
         return self._walk(graph.ancestors, ids, depth, limit)
 
@@ -115,7 +77,7 @@ class History:
         with self._asking() as (connection, dictionaries):
             row = read.datasets(connection, [dataset]).get(dataset)
             if row is None:
-                raise InputInvalid(f"there is no dataset {dataset}")
+                raise NotKnown(f"there is no dataset {dataset}")
             made = read.runs(connection, [row.made_by])
             found = assemble.runs_of(connection, list(made.values()), dictionaries)
             return found[0] if found else None
@@ -129,13 +91,13 @@ class History:
             identity: Its id, or its number in the store.
 
         Raises:
-            InputInvalid: If there is none.
+            NotKnown: If there is none.
         """
         with self._asking() as (connection, dictionaries):
             number = identity if isinstance(identity, int) else _number_of(connection, identity)
             row = read.runs(connection, [number]).get(number) if number else None
             if row is None:
-                raise InputInvalid(f"there is no run {identity}")
+                raise NotKnown(f"there is no run {identity}")
             run = assemble.runs_of(connection, [row], dictionaries)[0]
             facets = read.facets(connection, "run", row.number)
             if "context" in facets:
@@ -148,16 +110,24 @@ class History:
                 links=assemble.links_of_row(connection, row, dictionaries),
             )
 
+    def full_runs(self, numbers: Collection[int]) -> list[Run]:
+        """Return runs by number with links and facets; archived and unknown ones are left out."""
+        from chronos_plugin.db.exporting import full_runs
+
+        with self._asking() as (connection, dictionaries):
+            rows = list(read.runs(connection, numbers).values())
+            return full_runs(connection, rows, dictionaries)
+
     def dataset(self, identity: int) -> Dataset:
         """Return a dataset with its facets, version and copies.
 
         Raises:
-            InputInvalid: If there is none.
+            NotKnown: If there is none.
         """
         with self._asking() as (connection, dictionaries):
             row = read.datasets(connection, [identity]).get(identity)
             if row is None:
-                raise InputInvalid(f"there is no dataset {identity}")
+                raise NotKnown(f"there is no dataset {identity}")
             dataset = assemble.dataset_of(row, dictionaries)
             key = (dataset.namespace, dataset.path)
             versions = [v.id for v in paths.find(connection, dictionaries, [key]).get(key, [])]
@@ -202,21 +172,79 @@ class History:
             page = [assemble.dataset_of(row, dictionaries) for row in found.rows]
             return DatasetPage(page, None if found.next is None else str(found.next))
 
-    def runs(self, wanted: RunFilter | None = None, *, limit: int = 50, cursor: str | None = None) -> RunPage:
+    def runs(
+        self,
+        wanted: RunFilter | None = None,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        counts: bool = True,
+    ) -> RunPage:
         """Return a page of runs, the youngest first, and with the first page how many fit by facet.
+
+        Args:
+            counts: Whether to count; parts of one run never are: see :meth:`parts`.
 
         Raises:
             InputInvalid: If the cursor is none.
+            NotKnown: If the parts of a run are asked for that there is not.
         """
         after = _run_cursor(cursor)
         with self._asking() as (connection, dictionaries):
-            asked = listing.Listing(connection, dictionaries, wanted or RunFilter())
+            asked = _listing(connection, dictionaries, wanted or RunFilter())
             rows, following = asked.page(_bounded(limit), after)
             return RunPage(
                 runs=assemble.runs_of(connection, rows, dictionaries),
                 next=f"{following.started}.{following.number}" if following else None,
-                counts=asked.counts() if after is None else None,
+                counts=asked.counts() if counts and after is None and not asked.parent else None,
             )
+
+    def run_counts(self, wanted: RunFilter) -> dict[str, dict[str, int]]:
+        """Return how many ended runs fit, by facet and value."""
+        with self._asking() as (connection, dictionaries):
+            return listing.Listing(connection, dictionaries, wanted).counts()
+
+    def parts(self, parent: UUID) -> list[Part]:
+        """Return how many parts of a run there are, by job and state.
+
+        Raises:
+            NotKnown: If there is no such run.
+        """
+        with self._asking() as (connection, dictionaries):
+            return _listing(connection, dictionaries, RunFilter(parent=parent)).parts()
+
+    def jobs(
+        self, workflows: Collection[str] | None = None, *, limit: int = 50, cursor: str | None = None
+    ) -> JobPage:
+        """Return a page of jobs, each version one, the newest first.
+
+        Args:
+            workflows: Of these only; None: of all.
+
+        Raises:
+            InputInvalid: If the cursor is none.
+        """
+        before = search.as_cursor(cursor)
+        with self._asking() as (_, dictionaries):
+            entries = sorted(
+                (
+                    entry
+                    for entry in dictionaries.jobs()
+                    if (workflows is None or entry.job.workflow in workflows)
+                    and (before is None or entry.id < before)
+                ),
+                key=lambda entry: -entry.id,
+            )
+            page = entries[: _bounded(limit)]
+            following = str(page[-1].id) if len(entries) > len(page) else None
+            return JobPage([entry.job for entry in page], following)
+
+    def workflows_of(self, datasets: Collection[int]) -> dict[int, str]:
+        """Return the workflows whose runs made datasets; without those that no known run has made."""
+        with self._asking() as (connection, dictionaries):
+            makers = {i: row.made_by for i, row in read.datasets(connection, datasets).items() if row.made_by}
+            rows = read.runs(connection, set(makers.values()))
+            return {i: dictionaries.job(rows[n].job).job.workflow for i, n in makers.items() if n in rows}
 
     def activity(
         self, since: datetime.datetime, until: datetime.datetime, *, by_hour: bool = False
@@ -253,7 +281,7 @@ class History:
             walk: Walk = follow(connection, ids, depth=depth, limit=limit)  # type: ignore[operator]
             missing = [i for i in ids if i not in walk.datasets]
             if missing:
-                raise InputInvalid(f"there is no dataset {missing[0]}")
+                raise NotKnown(f"there is no dataset {missing[0]}")
             runs = assemble.runs_of(connection, list(walk.runs.values()), dictionaries)
             return Lineage(
                 datasets={i: assemble.dataset_of(row, dictionaries) for i, row in walk.datasets.items()},
@@ -274,6 +302,17 @@ def _number_of(connection: Connection, identity: UUID) -> int | None:
         return int(young)
     paths.plan_summaries(connection)
     return connection.execute(select(run.c.number).where(run.c.uuid == identity)).scalar()
+
+
+def _listing(connection: Connection, dictionaries: Dictionaries, wanted: RunFilter) -> listing.Listing:
+    """Return the list that is asked for, the parent's row found."""
+    if wanted.parent is None:
+        return listing.Listing(connection, dictionaries, wanted)
+    number = _number_of(connection, wanted.parent)
+    row = read.runs(connection, [number]).get(number) if number else None
+    if row is None:
+        raise NotKnown(f"there is no run {wanted.parent}")
+    return listing.Listing(connection, dictionaries, wanted, row)
 
 
 def _copies(connection: Connection, dictionaries: Dictionaries, identity: int) -> Iterator[str]:

@@ -13,37 +13,13 @@ from chronos_plugin.db.store.assemble import milliseconds
 from chronos_plugin.db.store.dictionaries import Dictionaries
 from chronos_plugin.db.store.read import RUN_COLUMNS, RunRow, as_uuid, on_postgresql, table
 from chronos_plugin.lineage.model import RunState
+from chronos_plugin.lineage.questions import FACETS, Bucket, Part, RunFilter
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 DAY = 86_400_000
 DEFAULT_DAYS = 30
-FACETS = ("state", "workflow", "step", "version", "image", "target", "node", "error", "day")
-
-
-@dataclass(frozen=True)
-class RunFilter:
-    """What runs must have, all of it; an empty text asks for nothing.
-
-    Attributes:
-        kind: ``workflow``, ``step`` or ``other``.
-        version: Of the job.
-        error: Error signature.
-        since: Started at or after; ``until``: started before.
-    """
-
-    state: RunState | None = None
-    kind: str = ""
-    workflow: str = ""
-    step: str = ""
-    version: str = ""
-    image: str = ""
-    target: str = ""
-    node: str = ""
-    error: str = ""
-    since: datetime.datetime | None = None
-    until: datetime.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -54,25 +30,21 @@ class Cursor:
     number: int
 
 
-@dataclass(frozen=True)
-class Bucket:
-    """What was done in a period by one job with one end."""
-
-    period: datetime.datetime
-    workflow: str
-    step: str
-    state: RunState
-    runs: int
-    cpu_seconds: float
-    duration_seconds: float
-    outputs: int
-    output_bytes: int
-
-
 class Listing:
-    """One question, on one connection."""
+    """One question, on one connection.
 
-    def __init__(self, connection: Connection, dictionaries: Dictionaries, wanted: RunFilter) -> None:
+    Args:
+        parent: The row of ``wanted.parent``.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        dictionaries: Dictionaries,
+        wanted: RunFilter,
+        parent: RunRow | None = None,
+    ) -> None:
+        self.parent = parent
         self.connection = connection
         self.dictionaries = dictionaries
         self.wanted = wanted
@@ -101,6 +73,21 @@ class Listing:
                 found[name][words] = found[name].get(words, 0) + runs
         return {name: dict(sorted(c.items(), key=lambda i: (-i[1], i[0]))) for name, c in found.items()}
 
+    def parts(self) -> list[Part]:
+        """Return how many runs fit by job and state, counted one by one: for the parts of one run."""
+        if self.nothing:
+            return []
+        since, until = self._bounds()
+        rows = self.connection.execute(
+            text(
+                f"SELECT job, state, count(*) FROM {table(self.connection, 'run')} "  # noqa: S608
+                f"WHERE {self.conditions} AND started >= :first AND started < :last "
+                "GROUP BY job, state ORDER BY job, state"
+            ),
+            {**self.parameters, "first": since, "last": until},
+        )
+        return [Part(self.dictionaries.job(row[0]).job, RunState(row[1]), row[2]) for row in rows]
+
     # -- pages ---------------------------------------------------------------------------------
 
     def _windows(self, after: Cursor | None, limit: int) -> Iterable[tuple[int, int]]:
@@ -108,6 +95,10 @@ class Listing:
         since, until = self._bounds()
         if after is not None:
             until = min(until, after.started + 1)
+        if self.parent:
+            # No counter tells of them, and they lie close together in time.
+            yield since, until
+            return
         low = until
         if self.wanted.state is None or not self.wanted.state.final:
             # Runs that have not ended are in no counter.
@@ -157,12 +148,19 @@ class Listing:
     def _bounds(self) -> tuple[int, int]:
         since = milliseconds(self.wanted.since) if self.wanted.since else 0
         until = milliseconds(self.wanted.until) if self.wanted.until else 1 << 47
+        if self.parent:
+            # A day for machines whose clocks differ, and for whoever ends after the whole has failed.
+            since = max(since, self.parent.started - DAY)
+            if self.parent.duration >= 0:
+                until = min(until, self.parent.started + self.parent.duration + DAY)
         return since, until
 
     # -- conditions ----------------------------------------------------------------------------
 
     def _job_fits(self, job: Any) -> bool:
         wanted = self.wanted
+        if wanted.workflows is not None and job.workflow not in wanted.workflows:
+            return False
         pairs = (
             (wanted.kind, job.kind.value),
             (wanted.workflow, job.workflow),
@@ -180,6 +178,9 @@ class Listing:
         if self.wanted.state is not None:
             conditions.append("state = :state")
             parameters["state"] = int(self.wanted.state)
+        if self.parent:
+            conditions.append("parent = :parent")
+            parameters["parent"] = self.parent.number
         for kind in ("target", "node", "error"):
             asked = getattr(self.wanted, kind)
             if asked:

@@ -338,8 +338,14 @@ def _latest(records: Iterable[Record]) -> list[Record]:
 
 
 def _joined(before: Record, record: Record) -> Record:
-    inputs = record.inputs or before.inputs
-    return Record(record.run, inputs, record.outputs or before.outputs)
+    """Return a record with what one before it told: the end of a run does not tell all of its begin again."""
+    run = replace(
+        record.run,
+        started=min(before.run.started, record.run.started),
+        parent=record.run.parent or before.run.parent,
+        facets={**before.run.facets, **record.run.facets},
+    )
+    return Record(run, record.inputs or before.inputs, record.outputs or before.outputs)
 
 
 def _paths_of(record: Record) -> Iterable[paths.Path]:

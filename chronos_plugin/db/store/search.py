@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from chronos_plugin.db.store.paths import plan_summaries
 from chronos_plugin.db.store.read import DATASET_COLUMNS, DatasetRow, on_postgresql, table
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.lineage import names
+from chronos_plugin.lineage.questions import DatasetFilter
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -30,27 +30,6 @@ MOST_CANDIDATES = 20_000
 _LEAST_PREFIX = 2
 _MOST_ASSIGNED = 4
 _WIDTHS = re.compile(r"[0-9]{2,18}")
-
-
-@dataclass(frozen=True)
-class DatasetFilter:
-    """What datasets must have, all of it.
-
-    Attributes:
-        text: Words and numbers that the name contains, in any order.
-        type: Product type; with ``*`` at the end, all that begin so.
-        attributes: Values by attribute: those of the product type's rule, and indexed ones of facets
-            (``FACET.PROPERTY``).
-        checksum: ``sha1$…``.
-        since: Recorded at or after; ``until``: recorded before. Runs are recorded when they end.
-    """
-
-    text: str = ""
-    type: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    checksum: str = ""
-    since: datetime.datetime | None = None
-    until: datetime.datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ from sqlalchemy import Engine
 
 from chronos_plugin.db.store import lists
 from chronos_plugin.db.store.history import History
-from chronos_plugin.db.store.listing import RunFilter
 from chronos_plugin.db.store.loader import Loaded, Loader
-from chronos_plugin.db.store.search import DatasetFilter
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.lineage.model import Direction, RunState
+from chronos_plugin.lineage.questions import DatasetFilter, RunFilter
 from chronos_plugin.lineage.record import run_id
 from tests.db.store.conftest import NOON, TYPES, product, record
 
@@ -105,6 +104,20 @@ def test_a_run_is_known_better_as_it_goes_on(loader: Loader, history: History) -
     # What has ended stays as it is.
     late = record("whole", step="", state=RunState.FAIL)
     assert loader.load([late]) == Loaded(same=1)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_the_end_of_a_run_keeps_what_its_begin_told(
+    loader: Loader, history: History, *, at_once: bool
+) -> None:
+    begin = record("run", [product("/i")], state=RunState.RUNNING, facets={"parameters": {"a": 1}})
+    end = record("run", (), [product("/o")], minute=5, facets={"airflow": {"dag_id": "swot"}})
+    for records in [[begin, end]] if at_once else [[begin], [end]]:
+        loader.load(records)
+    run = history.run(end.run.id)
+    assert (run.started, run.ended) == (begin.run.started, end.run.ended)
+    assert run.facets == {"parameters": {"a": 1}, "airflow": {"dag_id": "swot"}}
+    assert [link.dataset.path for link in run.links or ()] == ["/i", "/o"]
 
 
 def test_another_content_is_another_version(loader: Loader, history: History) -> None:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
 import time
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from chronos_plugin.errors import (
+    AlreadyKnown,
     ChronosError,
     CwlInvalid,
     CwlUnsupported,
     InputInvalid,
+    NotKnown,
     ServiceFailed,
     SourceLocation,
 )
+
+if TYPE_CHECKING:
+    from chronos_plugin.client.history import RemoteHistory
 
 TIMEOUT = 60.0
 PATIENCE = 60.0
@@ -29,9 +31,14 @@ PATIENCE = 60.0
 _PAGE = 100
 _CONFLICT = 409
 _UNAUTHORIZED = 401
+_OF_THE_ASKER = (404, 409, 422)
+_ASKED_WRONG: dict[str, type[InputInvalid]] = {
+    "InputInvalid": InputInvalid,
+    "Invalid request": InputInvalid,
+    "NotKnown": NotKnown,
+    "AlreadyKnown": AlreadyKnown,
+}
 _PASSING = (500, 502, 503, 504)
-# Zip files know no time before; a fixed one makes equal bundles equal archives.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass
@@ -74,6 +81,13 @@ class Client:
             token = str(_value("POST", "/auth/token", answer)["access_token"])
         self._session.headers["Authorization"] = f"Bearer {token}"
         self._logged_in = True
+
+    @property
+    def history(self) -> RemoteHistory:
+        """The history: runs, datasets, lineage."""
+        from chronos_plugin.client.history import RemoteHistory
+
+        return RemoteHistory(self)
 
     def deploy(self, name: str, archive: bytes, root: str, fragment: str, *, dry_run: bool = False) -> Any:
         """Send a bundle; return what the server says of it.
@@ -233,18 +247,6 @@ class Client:
             raise ServiceFailed(f"{self.server} does not answer: {error}") from error
 
 
-def pack(base: Path, files: list[Path]) -> bytes:
-    """Return a zip archive of files below ``base``; the same files give the same bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(set(files)):
-            entry = zipfile.ZipInfo(path.relative_to(base).as_posix(), _EPOCH)
-            entry.external_attr = (0o755 if os.access(path, os.X_OK) else 0o644) << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes())
-    return buffer.getvalue()
-
-
 def _messages(content: Any) -> Iterator[str]:
     folded = False
     for entry in content if isinstance(content, list) else str(content or "").splitlines():
@@ -299,6 +301,10 @@ def _refusal(method: str, path: str, answer: Any) -> ChronosError:
         error = CwlUnsupported if kind == CwlUnsupported.kind else CwlInvalid
         return error(str(body.get("message")), location=location, suggestion=body.get("suggestion"))
     detail = body.get("detail", answer.text[:500])
+    if status in _OF_THE_ASKER:
+        known = _ASKED_WRONG.get(str(body.get("title")))
+        if known is not None:
+            return known(str(detail))
     if status == _UNAUTHORIZED:
         return ServiceFailed(
             "the login was refused: check CHRONOS_USERNAME, CHRONOS_PASSWORD or CHRONOS_TOKEN", status=status
