@@ -150,7 +150,9 @@ def _inner_job(context: Context, job: InnerJob, logs: Sequence[Path], target: st
     # Toil numbers the elements of a scatter between the names of steps.
     names = [part for part in parts if not part.isdecimal()]
     failed = job.state is not InnerState.SUCCEEDED
-    lines = last_lines(logs[-1]) if logs else []
+    # What the tool wrote says more than what Toil's worker says of it.
+    telling = [path for path in logs if ".std" in path.name] or logs
+    lines = last_lines(telling[-1]) if telling else []
     known = {"native_id": job.batch_id, "last_lines": lines, "logs": [str(path) for path in logs]}
     made = Run(
         id=part_id(UUID(str(instance.id)), "toil", job.id),
