@@ -19,7 +19,7 @@ class Permission(StrEnum):
     WORKFLOWS = "CHRONOS Workflows"
     """GET: deployed workflows. POST: start runs. PUT: deploy. DELETE: withdraw."""
     RUNS = "CHRONOS Runs"
-    """GET: state, jobs and logs of DAG runs. PUT: hold, release, suspend, resume, cancel."""
+    """GET: state, jobs and logs of DAG runs. PUT: hold, release, suspend, resume, cancel, retry."""
     TARGETS = "CHRONOS Targets"
     """GET: execution targets, and how they do."""
 

@@ -409,7 +409,7 @@ def load() -> Settings:
     """
     from airflow.configuration import conf
 
-    relevant = ("AIRFLOW", "HOME")
+    relevant = ("AIRFLOW__", "AIRFLOW_HOME", "AIRFLOW_CONFIG", "HOME")
     return _loaded(id(conf), tuple(item for item in os.environ.items() if item[0].startswith(relevant)))
 
 

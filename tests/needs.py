@@ -57,6 +57,11 @@ def _may_start() -> str | None:
     return None if may_start_servers() else f"nothing may be installed or started ({START_SERVERS}=yes)"
 
 
+def _asked_for() -> str | None:
+    named = "CHRONOS_TEST_API_EXAMPLES"
+    return None if os.environ.get(named) else f"takes a minute or more: {named}=10 asks for it"
+
+
 def _validators() -> str | None:
     return None if given("validators") else "no Python with the validators is named (.ci/validators.sh)"
 
@@ -69,6 +74,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "postgres": _server("postgres"),
     "rabbitmq": _server("rabbitmq"),
     "gfal2": _may_start,
+    "schemathesis": _asked_for,
     "validators": _validators,
 }
 MARKERS = tuple(_PROBES)

@@ -13,14 +13,26 @@ from chronos_plugin import __version__
 from chronos_plugin.api import problems, schema
 from chronos_plugin.api.authz import logged_in
 from chronos_plugin.api.etags import EntityTags
-from chronos_plugin.api.v1 import centre, dag_runs, datasets, lineage, openlineage, runs, workflows
+from chronos_plugin.api.v1 import (
+    actions,
+    centre,
+    dag_runs,
+    datasets,
+    export,
+    lineage,
+    logs,
+    openlineage,
+    runs,
+    workflows,
+)
 from chronos_plugin.api.wes import routes as wes
 from chronos_plugin.rendering import preload
 
 PREFIX = "/api/v1"
 _PRELOAD_AFTER = 0.5
 """Seconds after the start: Airflow's server is ready by then, and answers the first health checks."""
-_ROUTERS = (runs, datasets, lineage, openlineage, workflows, dag_runs, centre)
+# Paths of words before those with an id in their place.
+_ROUTERS = (actions, export, runs, datasets, lineage, openlineage, workflows, dag_runs, logs, centre)
 
 
 def create_app() -> FastAPI:

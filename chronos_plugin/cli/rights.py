@@ -15,29 +15,35 @@ from chronos_plugin.permissions import FAB_ACTIONS, ROLES
 @plainly
 def init(arguments: Namespace) -> None:
     """Make the permissions, and give them to Airflow's roles; what is there already stays."""
-    rows = list(_given(dry_run=arguments.dry_run))
+    with _security_manager() as manager:
+        rows = list(give(manager, dry_run=arguments.dry_run))
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return
     print_table(("ROLE", "RESOURCE", "CAN", ""), [tuple(row.values()) for row in rows])
 
 
-def _given(*, dry_run: bool) -> Iterator[dict[str, str]]:
-    with _security_manager() as manager:
-        for name, rights in ROLES.items():
-            role = manager.find_role(name)
-            if role is None:
-                continue
-            has = {(p.action.name, p.resource.name) for p in role.permissions}
-            for permission, methods in rights.items():
-                for action in (FAB_ACTIONS[method] for method in methods):
-                    new = (action, permission.value) not in has
-                    if new and not dry_run:
-                        made = manager.create_permission(action, permission.value)
-                        manager.add_permission_to_role(role, made)
-                    can = action.removeprefix("can_")
-                    state = ("would be given" if dry_run else "given") if new else "there"
-                    yield {"role": name, "resource": permission.value, "can": can, "state": state}
+def give(manager: Any, *, dry_run: bool = False) -> Iterator[dict[str, str]]:
+    """Give the rights on CHRONOS to Airflow's roles, and yield each one; what is there already stays.
+
+    Args:
+        manager: FAB's security manager.
+        dry_run: Only tell.
+    """
+    for name, rights in ROLES.items():
+        role = manager.find_role(name)
+        if role is None:
+            continue
+        has = {(p.action.name, p.resource.name) for p in role.permissions}
+        for permission, methods in rights.items():
+            for action in (FAB_ACTIONS[method] for method in methods):
+                new = (action, permission.value) not in has
+                if new and not dry_run:
+                    made = manager.create_permission(action, permission.value)
+                    manager.add_permission_to_role(role, made)
+                can = action.removeprefix("can_")
+                state = ("would be given" if dry_run else "given") if new else "there"
+                yield {"role": name, "resource": permission.value, "can": can, "state": state}
 
 
 class _security_manager:  # noqa: N801 - reads as a verb where it is used

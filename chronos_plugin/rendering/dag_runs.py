@@ -128,10 +128,10 @@ def look(dag_id: str, run_id: str, configured: Settings) -> StartedRun:
     from airflow.utils.session import create_session
 
     with create_session(scoped=False) as session:
-        row = _row(session, dag_id, run_id)
+        found = row(session, dag_id, run_id)
         model = session.get(DagModel, dag_id)
         return _seen(
-            row,
+            found,
             cancelled=_was_cancelled(configured, dag_id, run_id),
             paused=bool(model and model.is_paused),
         )
@@ -206,18 +206,18 @@ def cancel(dag_id: str, run_id: str, configured: Settings, *, user: str = "") ->
     from airflow.utils.session import create_session
 
     with create_session(scoped=False) as session:
-        row = _row(session, dag_id, run_id)
-        if row.state in ("success", "failed"):
-            return _seen(row, cancelled=_was_cancelled(configured, dag_id, run_id))
-        dag = DBDagBag().get_dag_for_run(row, session=session)
+        found = row(session, dag_id, run_id)
+        if found.state in ("success", "failed"):
+            return _seen(found, cancelled=_was_cancelled(configured, dag_id, run_id))
+        dag = DBDagBag().get_dag_for_run(found, session=session)
         if dag is None:
             raise NotKnown(f"there is no workflow {dag_id}")
         folder = run_folder(configured.work_root, dag_id, run_id)
         write_json(folder / CANCELLED, {"who": user, "at": time.time()})
         set_dag_run_state_to_failed(dag=dag, run_id=run_id, commit=True, session=session)
         session.flush()
-        session.refresh(row)
-        ended = _seen(row, cancelled=True)
+        session.refresh(found)
+        ended = _seen(found, cancelled=True)
     _record(ended, configured, user)
     return ended
 
@@ -247,15 +247,25 @@ def _record(run: StartedRun, configured: Settings, user: str) -> None:
     record(Record(made, (), ()), configured.spool_root)
 
 
-def _row(session: Any, dag_id: str, run_id: str) -> Any:
+def row(session: Any, dag_id: str, run_id: str) -> Any:
+    """Return Airflow's row of a run.
+
+    Raises:
+        NotKnown: If there is none.
+    """
     from airflow.models.dagrun import DagRun
     from sqlalchemy import select
 
     wanted = select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
-    row = session.scalar(wanted)
-    if row is None:
+    found = session.scalar(wanted)
+    if found is None:
         raise NotKnown(f"there is no run {run_id} of {dag_id}")
-    return row
+    return found
+
+
+def forget_cancelling(configured: Settings, dag_id: str, run_id: str) -> None:
+    """Let a run that was cancelled be one that was not: it goes on."""
+    (run_folder(configured.work_root, dag_id, run_id) / CANCELLED).unlink(missing_ok=True)
 
 
 def _was_cancelled(configured: Settings, dag_id: str, run_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""Create or migrate the database and its administrator, in one process.
+"""Create or migrate the database, its administrator, and the rights on CHRONOS, in one process.
 
 Reads one JSON object from standard input (``{"user": …, "password": …}``), so that the password is on no
 command line, and needs ``AIRFLOW_HOME`` in the environment. Run again, it changes nothing that is up to date.
@@ -41,6 +41,9 @@ def main() -> None:
                     sys.exit(f"The user {request['user']} could not be created.")
             elif request["reset_password"]:
                 manager.reset_password(user.id, request["password"])
+            from chronos_plugin.cli import rights
+
+            list(rights.give(manager))
 
     prepare()
 

@@ -149,12 +149,13 @@ def prepare_database(
 
 
 def database_mark(checkout: Path, keys: Secrets) -> dict[str, str]:
-    """Return what a database is made for: the locked packages, CHRONOS's own tables, the account.
+    """Return what a database is made for: the locked packages, CHRONOS's own tables and rights, the account.
 
     Two databases with equal marks are interchangeable.
     """
     sources = [checkout / "pyproject.toml", *sorted((checkout / "requirements").glob("*.txt"))]
     sources += sorted((checkout / "chronos_plugin").glob("**/migrations/**/*.py"))
+    sources += (checkout / "chronos_plugin").glob("permissions.py")
     digest = hashlib.sha256(sys.version.encode())
     for source in sources:
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")

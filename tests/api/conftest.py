@@ -46,6 +46,13 @@ steps:
     out: [out]
 """
 
+LINES: list[dict[str, Any]] = [
+    {"timestamp": "2026-03-01T12:00:00Z", "event": "first line", "level": "info", "logger": "task"},
+    {"timestamp": "2026-03-01T12:00:01Z", "event": 'second "line": é', "level": "error"},
+    {"timestamp": "2026-03-01T12:00:02Z", "event": "Third", "level": "info"},
+]
+TEXT = "".join(json.dumps(line) + "\n" for line in LINES)
+
 
 @pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -204,6 +211,30 @@ def echo(server: Any, home: Path, parse: Callable[[str], None]) -> str:
     (home / "dags" / "echo.cwl").write_text(CHAIN)
     parse("echo.cwl")
     return "echo"
+
+
+@pytest.fixture(scope="package")
+def logged(server: Any, echo: str, login: Callable[[str], dict[str, str]]) -> Path:
+    """A task instance that has run: the file of its log."""
+    from airflow.configuration import conf
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    started = server.post(
+        "/chronos/api/v1/workflows/echo/runs",
+        headers=login("user"),
+        json={"inputs": {"text": "hi"}, "run_id": "logged"},
+    )
+    assert started.status_code == 201, started.text
+    wanted = select(TaskInstance).where(TaskInstance.run_id == "logged", TaskInstance.task_id == "first")
+    with create_session() as session:
+        instance = session.scalars(wanted).one()
+        instance.state, instance.try_number = "success", 1
+    folder = Path(conf.get("logging", "base_log_folder")) / "dag_id=echo/run_id=logged/task_id=first"
+    folder.mkdir(parents=True)
+    (folder / "attempt=1.log").write_text(TEXT)
+    return folder / "attempt=1.log"
 
 
 @pytest.fixture

@@ -127,39 +127,6 @@ def test_what_is_not_there_cannot_be_started_or_cancelled(
     assert ask("/dags/echo/runs/nothing/tasks/first/log", status=404)
 
 
-def test_the_log_of_a_task_is_read_where_airflow_keeps_it(
-    ask: Ask, echo: str, post: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from airflow.configuration import conf
-
-    post("/workflows/echo/runs", {"inputs": {"text": "hi"}, "run_id": "logged"})
-    _pretend_it_ran("logged", "first")
-    folder = Path(conf.get("logging", "base_log_folder")) / "dag_id=echo/run_id=logged/task_id=first"
-    folder.mkdir(parents=True)
-    lines = [
-        {"timestamp": "2026-03-01T12:00:00Z", "event": "first line", "level": "info", "logger": "task"},
-        {"timestamp": "2026-03-01T12:00:01Z", "event": "second line", "level": "error"},
-    ]
-    (folder / "attempt=1.log").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    log = ask("/dags/echo/runs/logged/tasks/first/log")
-    assert [line["event"] for line in log["lines"]] == ["first line", "second line"]
-    assert (log["complete"], log["total"], log["try_number"]) == (True, 2, 1)
-    part = ask("/dags/echo/runs/logged/tasks/first/log", offset=1, limit=1, try_number=1)
-    assert [line["event"] for line in part["lines"]] == ["second line"]
-
-
-def _pretend_it_ran(run_id: str, task_id: str) -> None:
-    from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    with create_session() as session:
-        instance = session.scalars(
-            select(TaskInstance).where(TaskInstance.run_id == run_id, TaskInstance.task_id == task_id)
-        ).one()
-        instance.state, instance.try_number = "success", 1
-
-
 def test_jobs_on_targets_are_listed_and_take_wishes(
     ask: Ask, echo: str, post: Callable[..., Any], home: Path
 ) -> None:

@@ -16,6 +16,7 @@ from chronos_plugin.lineage.record import Record
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
 FLAGS = ("-s",)
+LOG = "/chronos/api/v1/dags/echo/runs/logged/tasks/first/log"
 
 
 def _requests() -> Iterator[list[str]]:
@@ -26,13 +27,18 @@ def _requests() -> Iterator[list[str]]:
 
 
 def test_each_request_is_answered(
-    server: Any, login: Callable[[str], dict[str, str]], past: list[Record], echo: str
+    server: Any,
+    login: Callable[[str], dict[str, str]],
+    past: list[Record],
+    echo: str,
+    logged: Path,
 ) -> None:
     headers = login("admin")
     mosaic = server.get("/chronos/api/v1/search", params={"q": "mosaic.nc"}, headers=headers).json()
     known = {
         "AUTH": f"Authorization: {headers['Authorization']}",
         "CHRONOS": "/chronos",
+        "LOG": LOG,
         "RUN": str(past[1].run.id),
         "OTHER": str(past[3].run.id),
         "DATASET": str(mosaic["datasets"][0]["id"]),
@@ -65,6 +71,8 @@ def _send(server: Any, words: list[str]) -> Any:
         elif word == "-d":
             body = next(left)
             json.loads(body)
+        elif word == "-o":
+            next(left)
         elif word == "-r":
             headers["Range"] = f"bytes={next(left)}"
         elif word == "-F":

@@ -15,7 +15,7 @@ from chronos_plugin.lineage.record import Record
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 Login = Callable[[str], dict[str, str]]
-EXAMPLES = int(os.environ.get("CHRONOS_API_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("CHRONOS_TEST_API_EXAMPLES", "15"))
 """Requests of each kind for each operation."""
 
 
@@ -60,9 +60,16 @@ def test_examples_fit_their_schemas(document: Any) -> None:
     assert checked >= 8
 
 
+@pytest.mark.schemathesis
 @pytest.mark.parametrize("mode", ["positive", "negative"])
 def test_answers_are_as_the_document_says(
-    server: Any, login: Login, past: list[Record], echo: str, subtests: Any, mode: str
+    server: Any,
+    login: Login,
+    past: list[Record],
+    echo: str,
+    subtests: Any,
+    mode: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     import schemathesis
     from schemathesis import GenerationMode
@@ -78,7 +85,10 @@ def test_answers_are_as_the_document_says(
         operation = found.ok()
         with subtests.test(operation.label):
             report[operation.label] = _asked(operation, GenerationMode(mode), headers)
-    if where := os.environ.get("CHRONOS_API_REPORT"):
+    asked = sum(sum(statuses.values()) for statuses in report.values())
+    with capsys.disabled():
+        print(f"\n{mode}: {len(report)} operations answered {asked} requests as the schema says")
+    if where := os.environ.get("CHRONOS_TEST_API_REPORT"):
         Path(f"{where}.{mode}.json").write_text(json.dumps(report, indent=1))
 
 

@@ -202,27 +202,3 @@ class Wish(BaseModel):
     steps: list[str] = Field(
         default_factory=list, max_length=1000, description="STEP[@N][/STEP…]; none: the whole run"
     )
-
-
-class LogLine(BaseModel):
-    """A line of a task's log."""
-
-    event: str
-    timestamp: datetime.datetime | None = None
-    level: str = ""
-    logger: str = ""
-    error: list[str] = Field(default_factory=list, description="Exceptions: type and message")
-
-
-class Log(BaseModel):
-    """The log of one try of a task instance, or a part of it."""
-
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int
-    try_number: int
-    lines: list[LogLine]
-    total: int = Field(description="Lines that there are")
-    offset: int = Field(description="Where these begin")
-    complete: bool = Field(description="Whether the task has ended, so that no lines will follow")

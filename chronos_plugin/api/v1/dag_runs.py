@@ -1,22 +1,19 @@
-"""Runs of workflows in Airflow: state, what they published, logs, jobs on targets, cancelling, wishes."""
+"""Runs of workflows in Airflow: state, what they published, jobs on targets, cancelling, wishes."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException
 
 from chronos_plugin import settings
-from chronos_plugin.api.authz import may_read_dag, may_read_logs, may_steer
+from chronos_plugin.api.authz import may_read_dag, may_steer
 from chronos_plugin.api.models import workflows as models
-from chronos_plugin.api.v1.asking import DagId, DagRunId, TaskId
+from chronos_plugin.api.v1.asking import DagId, DagRunId
 from chronos_plugin.execution.store import read_json, run_folder
 
 router = APIRouter(tags=["DAG runs"])
 
-MOST = (1 << 31) - 1
-"""The largest number that Airflow's tables take."""
-MOST_LINES = (1 << 53) - 1
 _PATH = "/dags/{dag_id}/runs/{run_id}"
 
 
@@ -82,22 +79,6 @@ def wish(
     for folder in found.values():
         folder.write_wish(body.wish, user.get_name())
     return models.TargetJobs(jobs=[_job(folder) for folder in found.values()])
-
-
-@router.get(f"{_PATH}/tasks/{{task_id}}/log", operation_id="get_log", dependencies=[Depends(may_read_logs)])
-def log(
-    dag_id: DagId,
-    run_id: DagRunId,
-    task_id: TaskId,
-    map_index: Annotated[int, Query(ge=-1, le=MOST, description="Of a mapped task instance")] = -1,
-    try_number: Annotated[int | None, Query(ge=1, le=MOST, description="Default: the last try")] = None,
-    offset: Annotated[int, Query(ge=0, le=MOST_LINES, description="Lines to leave out")] = 0,
-    limit: Annotated[int, Query(ge=1, le=100_000, description="Lines at most")] = 10_000,
-) -> models.Log:
-    """Return the log of a try of a task instance, from wherever Airflow keeps it."""
-    from chronos_plugin.api.logs import read_log
-
-    return read_log(dag_id, run_id, task_id, map_index, try_number, offset=offset, limit=limit)
 
 
 def run_model(run: Any) -> models.DagRun:

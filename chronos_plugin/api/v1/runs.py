@@ -18,7 +18,7 @@ from chronos_plugin.permissions import Permission
 
 router = APIRouter(tags=["runs"], dependencies=[Depends(requires(Permission.HISTORY))])
 
-_KIND = "runs"
+KIND = "runs"
 State = Literal["UNKNOWN", "RUNNING", "COMPLETE", "FAIL", "ABORT", "SKIPPED"]
 Text = Annotated[str, Query(max_length=4096)]
 
@@ -65,10 +65,10 @@ def list_runs(
 ) -> models.RunPage:
     """List runs that fit all that is asked for, the youngest first."""
     asked = dataclasses.replace(asked, workflows=may.workflows)
-    page = history().runs(asked, limit=limit, cursor=cursors.decoded(_KIND, cursor), counts=counts)
+    page = history().runs(asked, limit=limit, cursor=cursors.decoded(KIND, cursor), counts=counts)
     return models.RunPage(
         runs=[models.Run.of(run) for run in page.runs],
-        next=cursors.encoded(_KIND, page.next),
+        next=cursors.encoded(KIND, page.next),
         counts=page.counts,
     )
 
@@ -94,9 +94,9 @@ def list_executions(
     """List the parts of a workflow run: its steps' executions, the youngest first."""
     may.run(history().run(run))
     asked = dataclasses.replace(asked, parent=run, workflows=may.workflows)
-    page = history().runs(asked, limit=limit, cursor=cursors.decoded(_KIND, cursor), counts=False)
+    page = history().runs(asked, limit=limit, cursor=cursors.decoded(KIND, cursor), counts=False)
     return models.RunPage(
-        runs=[models.Run.of(part) for part in page.runs], next=cursors.encoded(_KIND, page.next)
+        runs=[models.Run.of(part) for part in page.runs], next=cursors.encoded(KIND, page.next)
     )
 
 
