@@ -190,7 +190,7 @@ def _through(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run both workflows on each target, and compare."""
-    known: list[BenchTarget] = [ContainerTarget(), *targets()]
+    known: list[BenchTarget] = [*targets(), ContainerTarget()]
     parser = argparse.ArgumentParser(prog="same_everywhere", description=__doc__.splitlines()[0])
     parser.add_argument("--elements", type=int, default=100)
     parser.add_argument("--targets", default=",".join(t.name for t in known), help="default: all")
@@ -200,6 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     wanted = [t for t in known if t.name in options.targets.split(",")]
     chosen = available(wanted)
+    skipped = {t.name: str(t.lacking()) for t in wanted if t not in chosen}
     rows: dict[str, dict[str, Outputs]] = {}
     with tempfile.TemporaryDirectory() as folder:
         dags = Path(folder, "dags")
@@ -212,11 +213,10 @@ def main(arguments: list[str] | None = None) -> int:
                 for dag_id, made in rows[name].items():
                     said = f"{made.files} files, {made.digest[:16]}, {made.seconds:.0f} s"
                     print(f"{name}: {dag_id}: {said}", flush=True)
-    skipped = {t.name: str(t.lacking()) for t in wanted if t not in chosen}
-    text = table(rows, skipped)
-    print(text, end="")
-    if options.write:
-        write(text)
+                if options.write:
+                    # What is known is worth keeping, should a later target fail.
+                    write(table(rows, skipped))
+    print(table(rows, skipped), end="")
     same = all(len({made[d].digest for made in rows.values()}) == 1 for d in (DEMO, SCATTER))
     print("the same everywhere" if same else "NOT the same everywhere")
     return 0 if same else 1
