@@ -149,7 +149,10 @@ def _of_http(request: Request, error: Exception) -> JSONResponse:
 def _of_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     wrong = [
-        {"location": ".".join(str(part) for part in one["loc"]), "message": str(one["msg"])}
+        {
+            "location": ".".join(str(part) for part in one["loc"]),
+            "message": str(one["msg"]).removeprefix("Value error, "),
+        }
         for one in error.errors()
     ]
     detail = "; ".join(f"{one['location']}: {one['message']}" for one in wrong)

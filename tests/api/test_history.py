@@ -130,6 +130,8 @@ def test_where_lineage_begins_must_be_said(ask: Ask, past: list[Record]) -> None
 def test_search_takes_names_words_paths_and_ids(ask: Ask, past: list[Record]) -> None:
     assert [d["name"] for d in ask("/search", q="mosaic.nc")["datasets"]] == ["mosaic.nc"]
     assert [d["name"] for d in ask("/search", q="/out/mosaic.nc")["datasets"]] == ["mosaic.nc"]
+    assert [d["name"] for d in ask("/search", q="out/mosaic.nc")["datasets"]] == ["mosaic.nc"]
+    assert ask("/search", q="elsewhere/mosaic.nc")["datasets"] == []
     assert {d["name"] for d in ask("/search", q="swath")["datasets"]} == {"swath_000.nc", "swath_001.nc"}
     assert ask("/search", q="swath", limit=1)["more"]
     assert [r["id"] for r in ask("/search", q=str(past[0].run.id))["runs"]] == [str(past[0].run.id)]

@@ -69,7 +69,7 @@ class LogSearch(BaseModel):
     """Lines of a log that fit."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"hits": [_LINE], "next": None, "total": 5118, "complete": True}]}
+        json_schema_extra={"examples": [{"hits": [_LINE], "next": 5118, "total": 9000, "complete": True}]}
     )
 
     hits: list[LogLine]

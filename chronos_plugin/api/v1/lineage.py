@@ -15,7 +15,7 @@ from chronos_plugin.api.models import lineage as models
 from chronos_plugin.api.v1.asking import history
 from chronos_plugin.api.v1.datasets import MOST_ID, shown
 from chronos_plugin.errors import InputInvalid, NotKnown
-from chronos_plugin.lineage.model import Direction, Run
+from chronos_plugin.lineage.model import Dataset, Direction, Run
 from chronos_plugin.lineage.questions import DatasetFilter, Lineage
 from chronos_plugin.permissions import Permission
 
@@ -63,7 +63,7 @@ def search(
 ) -> models.SearchResult:
     """Find products, runs and workflows by what people copy from somewhere."""
     q = q.strip()
-    found = [] if not q else history().datasets_at(q) if "/" in q else history().named(q, limit=limit)
+    found = _at(q, limit) if q else []
     more = False
     if not found and q:
         page = history().datasets(DatasetFilter(text=q), limit=limit)
@@ -192,6 +192,16 @@ def _answer(
         summary=summary,
         open=list(found.open),
     )
+
+
+def _at(text: str, limit: int) -> list[Dataset]:
+    """Return what lies at a path or URI, or ends with it, or has exactly a name."""
+    if "/" not in text:
+        return history().named(text, limit=limit)
+    name = text.rstrip("/").rpartition("/")[2]
+    return history().datasets_at(text) or [
+        found for found in history().named(name, limit=limit) if found.location.endswith(text)
+    ]
 
 
 def _runs(text: str) -> list[Run]:
