@@ -165,10 +165,13 @@ def table(rows: Mapping[str, Mapping[str, Outputs]], skipped: Mapping[str, str])
 
 
 def write(text: str, page: Path = PAGE) -> None:
-    """Put ``text`` between the marks of a page."""
-    whole = page.read_text()
-    before, rest = whole.split(f"{BEGIN}\n")
-    after = rest.split(f"{END}\n")[1]
+    """Put a table between the marks of a page; rows there that it does not have stay, under the same head."""
+    before, rest = page.read_text().split(f"{BEGIN}\n")
+    old, after = rest.split(f"{END}\n")
+    known = {line.split("|")[1] for line in text.splitlines()}
+    kept = [line for line in old.splitlines() if line.split("|")[1] not in known]
+    if old.splitlines()[:1] == text.splitlines()[:1]:
+        text += "".join(f"{line}\n" for line in kept)
     page.write_text(f"{before}{BEGIN}\n{text}{END}\n{after}")
 
 
