@@ -213,6 +213,28 @@ def started(
         yield airflow
 
 
+@contextlib.contextmanager
+def started_alone(chosen: Sequence[BenchTarget], home: Path) -> Iterator[Path]:
+    """Start what these targets need, without Airflow's components; give a targets file.
+
+    Args:
+        home: An empty folder, which is the ``AIRFLOW_HOME`` of what is started meanwhile.
+    """
+    environment = {name: value for target in chosen for name, value in target.environment().items()}
+    before = dict(os.environ)
+    os.environ.update(environment, AIRFLOW_HOME=str(home), AIRFLOW__CORE__LOAD_EXAMPLES="False")
+    try:
+        with contextlib.ExitStack() as stack:
+            for target in chosen:
+                stack.enter_context(target.running(home))
+            file = home / "targets.yaml"
+            file.write_text(json.dumps({"targets": {t.name: t.setting() for t in chosen}}))
+            yield file
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def _answers(*command: str) -> bool:
     try:
         return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 0

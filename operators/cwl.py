@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from chronos_plugin.compiler.compile import CompiledDocument
     from chronos_plugin.compiler.graph import Task
-    from chronos_plugin.execution.run import Run
+    from chronos_plugin.execution.run import Options, Run
 
 TOOL_LOG_FD = 1
 """Tools' uncaptured output goes to the task's standard output, which the supervisor logs line by line."""
@@ -57,24 +57,38 @@ class CwlOperator(BaseOperator):
 
     def open_run(self, context: Context) -> Run:
         """Return access to the run that the task instance is of."""
-        from chronos_plugin.execution.run import Options, Run
-        from chronos_plugin.hooks.data import site_data_options
+        from chronos_plugin.execution.run import Run
 
-        _relay_messages()
         configured = settings.load()
         instance = context["ti"]
         folder = run_folder(configured.work_root, instance.dag_id, instance.run_id)
-        options = Options(
-            container_engine=configured.container_engine,
-            expression_timeout=configured.expression_timeout,
-            expression_memory=configured.expression_memory,
-            max_scatter_tasks=configured.max_scatter_tasks,
-            log_fd=TOOL_LOG_FD,
-            # Outputs of earlier runs are inputs of later ones.
-            input_roots=(*configured.input_roots, configured.output_root) if configured.input_roots else (),
-            data=site_data_options(configured),
-        )
-        return Run(self.document, RunStore(folder), options)
+        return Run(self.document, RunStore(folder), run_options(configured))
+
+
+def run_options(configured: settings.Settings) -> Options:
+    """Return how a task executes processes."""
+    from chronos_plugin.execution.run import Options
+    from chronos_plugin.hooks.data import site_data_options
+
+    _relay_messages()
+    return Options(
+        container_engine=configured.container_engine,
+        expression_timeout=configured.expression_timeout,
+        expression_memory=configured.expression_memory,
+        max_scatter_tasks=configured.max_scatter_tasks,
+        log_fd=TOOL_LOG_FD,
+        # Outputs of earlier runs are inputs of later ones.
+        input_roots=(*configured.input_roots, configured.output_root) if configured.input_roots else (),
+        data=site_data_options(configured),
+    )
+
+
+def task_folder(root: Path, context: Context) -> Path:
+    """Return the folder of a task instance that is a run by itself."""
+    instance = context["ti"]
+    index = instance.map_index
+    mapped = "" if index is None or index < 0 else f"@{index}"
+    return run_folder(root, instance.dag_id, instance.run_id) / f"{instance.task_id}{mapped}"
 
 
 class CwlInputsOperator(CwlOperator):

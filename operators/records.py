@@ -9,13 +9,15 @@ import datetime
 import functools
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from chronos_plugin import settings
+from chronos_plugin.execution.delegation.bus import InnerState
 from chronos_plugin.lineage.facets import WORK_DIRECTORY, replace_in
 from chronos_plugin.lineage.files import files_in, published
 from chronos_plugin.lineage.model import Job, JobKind, Run, RunState, Usage
@@ -25,6 +27,7 @@ from chronos_plugin.lineage.recording import record
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from chronos_plugin.execution.delegation.bus import InnerJob
     from chronos_plugin.execution.run import Run as RunFiles
     from chronos_plugin.execution.store import Key
 
@@ -127,6 +130,52 @@ def _executions(operator: Any, context: Context, problem: BaseException | None) 
         made = _execution(run, key, number > 0, operator.task_id, context, problem)
         if made is not None:
             _hand_over(made)
+
+
+def inner_job(context: Context, job: InnerJob, logs: Sequence[Path], target: str) -> None:
+    """Tell what became of a job inside a workflow that Toil runs; nothing while it goes on.
+
+    Args:
+        logs: Its log files, the oldest first.
+    """
+    if job.state.ended:
+        _quietly(_inner_job, context, job, logs, target)
+
+
+def _inner_job(context: Context, job: InnerJob, logs: Sequence[Path], target: str) -> None:
+    from chronos_plugin.execution.context import last_lines
+
+    instance, dag_run = context["ti"], context["dag_run"]
+    _, *parts = job.name.split(".")
+    # Toil numbers the elements of a scatter between the names of steps.
+    names = [part for part in parts if not part.isdecimal()]
+    failed = job.state is not InnerState.SUCCEEDED
+    # What the tool wrote says more than what Toil's worker says of it.
+    telling = [path for path in logs if ".std" in path.name] or logs
+    lines = last_lines(telling[-1]) if telling else []
+    known = {"native_id": job.batch_id, "last_lines": lines, "logs": [str(path) for path in logs]}
+    made = Run(
+        id=part_id(UUID(str(instance.id)), "toil", job.id),
+        parent=workflow_id(dag_run.run_after, dag_run.dag_id, dag_run.run_id),
+        job=Job(
+            NAMESPACE,
+            ".".join([dag_run.dag_id, instance.task_id, *names]),
+            kind=JobKind.STEP,
+            workflow=dag_run.dag_id,
+            step="/".join([*instance.task_id.split("."), *names]),
+        ),
+        state=RunState.FAIL if failed else RunState.COMPLETE,
+        started=_moment(job.issued_at, instance.start_date),
+        ended=_moment(job.ended_at, None),
+        attempt=job.tries,
+        map_index=-1 if instance.map_index is None else instance.map_index,
+        element="/".join(part for part in parts if part.isdecimal()),
+        target=target,
+        exit_code=job.exit_code,
+        error=f"{job.state} in Toil" + (f": {lines[-1]}" if lines else "") if failed else "",
+        facets={"context": {name: value for name, value in known.items() if value}},
+    )
+    _hand_over(Record(made, (), ()))
 
 
 def _execution(

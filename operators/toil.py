@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from chronos_plugin import settings
 from chronos_plugin.errors import CwlError, InputInvalid, SettingInvalid
+from chronos_plugin.operators.cwl import small, task_folder
+from chronos_plugin.operators.records import inner_job
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -62,7 +65,6 @@ class ToilCwlOperator(BaseOperator):
         from chronos_plugin.execution.delegation.leader import Leader
         from chronos_plugin.execution.publish import publish
         from chronos_plugin.execution.store import write_json
-        from chronos_plugin.operators.cwl import small
 
         configured = settings.load()
         try:
@@ -70,10 +72,11 @@ class ToilCwlOperator(BaseOperator):
             self._leader = Leader(delegation)
             self._leader.start()
             self.log.info("Toil, start %d: %s", self._leader.attempt, delegation.folder)
-            outputs = self._leader.watch(self._note, self.log.info)
+            note = partial(self._note, context, delegation.logs)
+            outputs = self._leader.watch(note, self.log.info)
         except (CwlError, InputInvalid, SettingInvalid) as error:
             raise AirflowFailException(str(error)) from error
-        published = publish(outputs, _folder(configured.output_root, context), delegation.folder)
+        published = publish(outputs, task_folder(configured.output_root, context), delegation.folder)
         file = delegation.folder / "outputs.json"
         write_json(file, published)
         return small(published, file)
@@ -92,7 +95,7 @@ class ToilCwlOperator(BaseOperator):
             raise InputInvalid(f"{document}: no such document (as the worker sees it)")
         return Delegation(
             document=document,
-            folder=_folder(configured.work_root, context) / "toil",
+            folder=task_folder(configured.work_root, context) / "toil",
             inputs=absolute(dict(self.inputs or {}), document.parent),
             step=tuple(name for name in self.step.split("/") if name),
             options=self._options(configured),
@@ -110,18 +113,7 @@ class ToilCwlOperator(BaseOperator):
             options, engine = {**found.options, **options}, found.container_engine
         return ToilOptions.parse(options, container_engine=engine or configured.container_engine)
 
-    def _note(self, job: InnerJob) -> None:
-        if not job.is_tool:
-            return
-        where = f" as {job.batch_id}" if job.batch_id else ""
-        code = f", exit code {job.exit_code}" if job.exit_code is not None else ""
-        self.log.info("job %s: %s%s%s", job.name, job.state, where, code)
-
-
-def _folder(root: Path, context: Context) -> Path:
-    from chronos_plugin.execution.store import run_folder
-
-    instance = context["ti"]
-    index = instance.map_index
-    mapped = "" if index is None or index < 0 else f"@{index}"
-    return run_folder(root, instance.dag_id, instance.run_id) / f"{instance.task_id}{mapped}"
+    def _note(self, context: Context, logs: Path, job: InnerJob) -> None:
+        if job.is_tool:
+            self.log.info("%s", job.sentence)
+            inner_job(context, job, job.logs(logs), self.target or "local")

@@ -7,6 +7,7 @@ The output object goes to standard output, messages to standard error. Exit stat
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -35,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         work = run_here
     try:
-        outputs = work(options, job_arguments)
+        # Standard output is for the output object; what targets load may print there.
+        with contextlib.redirect_stdout(sys.stderr):
+            outputs = work(options, job_arguments)
     except CwlUnsupported as error:
         return _complain(error, UNSUPPORTED, options)
     except ChronosError as error:

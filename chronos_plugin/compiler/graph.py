@@ -26,6 +26,8 @@ class TaskKind(StrEnum):
     """Evaluate the inputs of a scattered step, once for each element."""
     STEP = "step"
     """Run a step's process: one execution, or a batch of scatter elements."""
+    DELEGATED = "delegated"
+    """Have a target run a subworkflow, or the whole workflow, as one piece; the compiler makes none."""
     OUTPUTS = "outputs"
     """Collect the workflow's outputs and publish them."""
 

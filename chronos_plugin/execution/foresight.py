@@ -12,6 +12,7 @@ from chronos_plugin.compiler.compile import CompiledDocument
 from chronos_plugin.compiler.graph import Task, TaskKind
 from chronos_plugin.execution.bindings import document as files
 from chronos_plugin.execution.bindings.decision import StepFacts, decide, matches
+from chronos_plugin.execution.bindings.delegation import delegated, without_inner
 from chronos_plugin.execution.bindings.document import Rule, TargetsFile
 from chronos_plugin.execution.targets.report import seen
 
@@ -75,7 +76,11 @@ def foresee(
         workflow: DAG id, for the rules.
         waiting: Gives how long, in seconds, the oldest job of a target has been waiting.
     """
-    for task in document.graph.tasks:
+    given = delegated(document.graph, workflow, targets, beside)
+    for one in given:
+        name = "/".join(one.step) or "(the whole workflow)"
+        yield Foreseen(name, one.target, f"delegated as one piece: {one.why}")
+    for task in without_inner(document.graph, given).tasks:
         if task.kind is not TaskKind.STEP:
             continue
         labels = frozenset((*document.graph.execution.tags, *task.execution.tags))

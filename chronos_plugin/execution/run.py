@@ -269,6 +269,9 @@ class Run:
 
     def scope_outputs(self, key: Key) -> dict[str, Any]:
         """Return the output object of a workflow instance (the run's own for ``()``)."""
+        delegated = self.store.read(key, RESULT)
+        if delegated is not None:
+            return dict(delegated["outputs"])
         scope = self.scope(tuple(name for name, _ in key))
         if scope is None:
             raise RunFailed(f"{key} is no workflow")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -15,11 +16,14 @@ from airflow.sdk.definitions.taskgroup import MappedTaskGroup
 
 from chronos_plugin.compiler.compile import CompiledDocument
 from chronos_plugin.compiler.graph import Group, Parameter, Task, TaskKind
+from chronos_plugin.errors import SettingInvalid
+from chronos_plugin.execution.bindings.delegation import Delegated, delegations, without_inner
 from chronos_plugin.operators.cwl import (
     CwlInputsOperator,
     CwlOutputsOperator,
     CwlScatterOperator,
 )
+from chronos_plugin.operators.delegated import CwlDelegatedOperator
 from chronos_plugin.operators.step import CwlStepOperator
 from chronos_plugin.settings import Settings
 
@@ -46,6 +50,9 @@ def render(
         only: Id of the one task that is wanted, with what it is mapped over: a process that runs a
             task of a large workflow needs no other. An unknown id gives the whole DAG.
     """
+    given = _delegations(document, dag_id, settings)
+    if given:
+        document = replace(document, graph=without_inner(document.graph, given))
     graph = document.graph
     execution = graph.execution
     arguments: dict[str, Any] = {
@@ -67,9 +74,18 @@ def render(
     dag = DAG(**{**arguments, **(overrides or {})})
     # Airflow copies a DAG's form into each of its tasks. A task of a run is given the DAG's again.
     form, dag.params = dag.params, ParamsDict()
-    _Rendering(document, dag, settings).tasks(only)
+    _Rendering(document, dag, settings, given).tasks(only)
     dag.params = form
     return dag
+
+
+def _delegations(document: CompiledDocument, dag_id: str, settings: Settings) -> tuple[Delegated, ...]:
+    try:
+        return delegations(document.graph, dag_id, settings.targets_file, document.file)
+    except SettingInvalid as error:
+        # Every step will say so; the DAG is to be seen all the same.
+        log.warning("%s", error)
+        return ()
 
 
 def param(parameter: Parameter) -> Param:
@@ -108,7 +124,6 @@ def _targets(settings: Settings) -> list[str]:
     """Return the names that a run can order, none where the deployment adds none to the built-in ones."""
     if not settings.targets_file.exists():
         return []
-    from chronos_plugin.errors import SettingInvalid
     from chronos_plugin.execution.bindings import document
 
     try:
@@ -123,8 +138,11 @@ def _targets(settings: Settings) -> list[str]:
 class _Rendering:
     """Builds the tasks and groups of one DAG."""
 
-    def __init__(self, document: CompiledDocument, dag: DAG, settings: Settings) -> None:
+    def __init__(
+        self, document: CompiledDocument, dag: DAG, settings: Settings, given: Sequence[Delegated]
+    ) -> None:
         self._document, self._dag, self._settings = document, dag, settings
+        self._given = {one.step: one for one in given}
         self._groups: dict[str | None, TaskGroup] = {None: dag.task_group}
         self._tasks: dict[str, Any] = {}
 
@@ -204,12 +222,17 @@ class _Rendering:
             case TaskKind.SCATTER:
                 name = f"{task.step[-1]} (scatter)"
                 return CwlScatterOperator(**common, task_display_name=name, doc_md=task.doc)
-        common.update(self._execution(task))
-        common.update(task_display_name=task.label or task.step[-1], doc_md=task.doc)
+        if task.kind is TaskKind.DELEGATED:
+            kind: Any = CwlDelegatedOperator
+            common["delegated"] = self._given[task.step]
+        else:
+            kind = CwlStepOperator
+            common.update(self._execution(task))
+        common.update(task_display_name=task.label or "".join(task.step[-1:]), doc_md=task.doc)
         if task.expands and task.over is not None:
             common["map_index_template"] = "{{ chronos_label }}"
-            return CwlStepOperator.partial(**common).expand(element=self._tasks[task.over].output)
-        return CwlStepOperator(**common)
+            return kind.partial(**common).expand(element=self._tasks[task.over].output)
+        return kind(**common)
 
     def _execution(self, task: Task) -> dict[str, Any]:
         """Return operator arguments for what the document wishes."""

@@ -110,7 +110,7 @@ def fingerprint(path: Path, bundle_path: Path | None, configured: Settings) -> s
 
     bundle = bundle_path if bundle_path and path.is_relative_to(bundle_path) else None
     mark = mark_of(path, bundle, configured)
-    return cached_digest(
+    digest = cached_digest(
         path,
         cache_root=configured.cache_root,
         bundle=bundle,
@@ -118,6 +118,19 @@ def fingerprint(path: Path, bundle_path: Path | None, configured: Settings) -> s
         enable_dev=configured.enable_dev,
         max_bytes=configured.max_document_bytes,
     )
+    return digest and f"{digest} {_mark_of_targets(path, configured)}"
+
+
+def _mark_of_targets(path: Path, configured: Settings) -> str:
+    """Return what changes when the targets, or the rules for a document, change."""
+    marks = []
+    for file in (configured.targets_file, path.with_name(path.stem + ".targets.yaml")):
+        try:
+            status = file.stat()
+            marks.append(f"{status.st_mtime_ns}.{status.st_size}")
+        except OSError:
+            marks.append("-")
+    return " ".join(marks)
 
 
 def _wanted_task(name: str) -> str | None:

@@ -21,7 +21,7 @@ from chronos_plugin.hooks.mesos.double import MesosDouble
 from chronos_plugin.hooks.mesos.double.agent import Times
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
-LIMIT = 120.0
+LIMIT = 300.0
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,15 @@ def environment(airflow: Installation) -> dict[str, str]:
     return {**os.environ, "AIRFLOW_HOME": str(airflow.home)}
 
 
-def holder(airflow: Installation) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command(airflow, "agent"), env=environment(airflow), stderr=subprocess.DEVNULL)
+@contextlib.contextmanager
+def holder(airflow: Installation) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that holds the framework; it does not outlive the block."""
+    line, where = command(airflow, "agent"), environment(airflow)
+    with subprocess.Popen(line, env=where, stderr=subprocess.DEVNULL) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
 
 
 def status(airflow: Installation) -> dict[str, Any]:
@@ -96,8 +103,7 @@ def test_a_dag_runs_and_outlives_the_process_that_holds_the_framework(
     airflow: Installation, double: MesosDouble
 ) -> None:
     assert status(airflow)["exit"] == 1
-    first = holder(airflow)
-    try:
+    with holder(airflow) as first:
         airflow.wait_for_dag("mesos_example")
         with told(airflow):
             airflow.run("mesos_example", timeout=LIMIT)
@@ -112,16 +118,13 @@ def test_a_dag_runs_and_outlives_the_process_that_holds_the_framework(
         time.sleep(1.0)
         first.send_signal(signal.SIGKILL)
         first.wait()
-        second = holder(airflow)
-        end = time.monotonic() + LIMIT
-        while (state := airflow.api.run_state("mesos_example", run_id)) not in ("success", "failed"):
-            assert time.monotonic() < end
-            time.sleep(0.5)
-        assert state == "success"
-        assert double.do(lambda m: m.counts["launched"]) == 10
-        second.terminate()
-        assert second.wait(LIMIT) == 0
-        assert status(airflow)["holder"] is None
-    finally:
-        first.kill()
-        first.wait()
+        with holder(airflow) as second:
+            end = time.monotonic() + LIMIT
+            while (state := airflow.api.run_state("mesos_example", run_id)) not in ("success", "failed"):
+                assert time.monotonic() < end
+                time.sleep(0.5)
+            assert state == "success"
+            assert double.do(lambda m: m.counts["launched"]) == 10
+            second.terminate()
+            assert second.wait(LIMIT) == 0
+            assert status(airflow)["holder"] is None

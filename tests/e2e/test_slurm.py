@@ -80,7 +80,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 def run(airflow: Installation, dag_id: str, task_id: str, values: dict[str, Any]) -> Any:
     airflow.wait_for_dag(dag_id)
     run_id = airflow.api.trigger(dag_id, values)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while (state := airflow.api.run_state(dag_id, run_id)) not in ("success", "failed"):
         airflow.processes.check()
         assert time.monotonic() < deadline, state

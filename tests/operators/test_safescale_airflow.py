@@ -52,7 +52,8 @@ def wait(condition: Callable[[], object]) -> None:
 def test_the_example_runs_and_no_secret_is_left_behind(double: Double, tmp_path: Path) -> None:
     home = tmp_path / "airflow"
     (home / "dags").mkdir(parents=True)
-    shutil.copy(CHECKOUT / "dags" / "examples" / "safescale_host.py", home / "dags")
+    for name in ("safescale_host.py", "safescale_cluster.py"):
+        shutil.copy(CHECKOUT / "dags" / "examples" / name, home / "dags")
     port = double.address.rpartition(":")[2]
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
@@ -85,6 +86,7 @@ def test_the_example_runs_and_no_secret_is_left_behind(double: Double, tmp_path:
     )
     try:
         ran = airflow("dags", "test", "safescale_host")
+        clustered = airflow("dags", "test", "safescale_cluster")
         status = airflow("chronos", "cloud", "status", "--json")
         table = Requests(make_engine(f"sqlite:///{home}/chronos/chronos.db"))
         for name, owner in (("kept", ""), ("orphan", "run:safescale_host:gone")):
@@ -101,6 +103,7 @@ def test_the_example_runs_and_no_secret_is_left_behind(double: Double, tmp_path:
         agent.send_signal(signal.SIGTERM)
         output, _ = agent.communicate(timeout=60)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert clustered.returncode == 0, clustered.stdout + clustered.stderr
     assert status.returncode == 0, status.stderr
     assert listed.returncode == 0, listed.stderr
     assert agent.returncode == 0, output

@@ -78,6 +78,13 @@ class InnerJob:
         """Whether it runs a tool of the document."""
         return self.kind in TOOL_KINDS
 
+    @property
+    def sentence(self) -> str:
+        """What became of it, for a log."""
+        where = f" as {self.batch_id}" if self.batch_id else ""
+        code = f", exit code {self.exit_code}" if self.exit_code is not None else ""
+        return f"job {self.name}: {self.state}{where}{code}"
+
     def logs(self, folder: Path) -> list[Path]:
         """Return its log files in Toil's ``--writeLogs`` folder, oldest first."""
         stem = _file_stem(self.raw_name)

@@ -44,5 +44,7 @@ class ContainerTarget(LocalTarget):
         lines = output.decode(errors="replace").strip().splitlines()
         if child.returncode:
             return TargetReport(False, f"{engine}: {lines[-1] if lines else 'failed'}")
+        # Docker shows its client first.
+        lines = lines[next((i for i, line in enumerate(lines) if line.startswith("Server")), 0) :]
         version = next((line.split(":", 1)[1].strip() for line in lines if "Version:" in line), "")
         return TargetReport(True, f"{engine} {version} answers", {"engine": engine, "version": version})
