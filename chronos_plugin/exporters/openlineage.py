@@ -10,7 +10,7 @@ from chronos_plugin import __version__
 from chronos_plugin.exporters.delivery import Item
 from chronos_plugin.lineage.model import Dataset, Direction, JobKind, Link, Run, RunState
 
-PRODUCER = f"https://pypi.org/project/chronos-airflow/{__version__}"
+PRODUCER = f"urn:chronos-airflow:{__version__}"
 _SPEC = "https://openlineage.io/spec"
 _CORE = f"{_SPEC}/2-0-2/OpenLineage.json"
 SCHEMA = f"{_CORE}#/$defs/RunEvent"
