@@ -5,12 +5,13 @@
 # make bench           benchmarks; results in benches/results/
 # make bench-store SIZE=1e6  the store with so many runs, on a PostgreSQL of its own or CHRONOS_BENCH_DATABASE
 # make drill           200 random kills while steps run on targets; ends with what was lost and doubled
+# make drill-store     20 kills of PostgreSQL while runs are recorded; ends with what was lost and doubled
 # make same-everywhere  the demo and a scatter on each target; their checksums go into docs/targets.md
 # make conformance     the CWL v1.2 conformance suite, where it lies beside the checkout
 # make lock            write the lock files anew from pyproject.toml
 # make clean           remove what the other commands made
 
-.PHONY: help demo test lint bench bench-store drill same-everywhere conformance lock clean
+.PHONY: help demo test lint bench bench-store drill drill-store same-everywhere conformance lock clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -49,6 +50,10 @@ bench-store:
 drill:
 	@deploy/bootstrap.sh dev
 	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m benches.drill $(DRILL_ARGS)
+
+drill-store:
+	@deploy/bootstrap.sh dev
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m benches.drill_store $(or $(RESTARTS),20)
 
 same-everywhere:
 	@deploy/bootstrap.sh dev

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("import", "step", "demo", "processor", "deploy", "data", "slurm", "mesos", "cloud")
+NAMES = ("import", "step", "demo", "processor", "deploy", "data", "exports", "slurm", "mesos", "cloud")
 
 
 def main(arguments: list[str]) -> int:

@@ -17,11 +17,14 @@
     ├── SettingInvalid            a configuration option has an unusable value
     └── ServiceFailed             another system (API server, container engine) did not do its part
         ├── CloudFailed           a SafeScale service refused or could not; carries the reason
+        ├── ArchiveInvalid        an archive of the history is not what was written
         ├── DatabaseNotReady      the CHRONOS database has not the tables of this version
+        ├── DatabaseUnsupported   this database, or this installation, has no such ability
         ├── ServiceBusy           it may, when it is asked again
         ├── TargetUnreachable     a target gives no answer now; asking again may help
         ├── TargetRefused         a target answers that it will not run this job
         ├── TargetUnsupported     a target has no such ability (hold, suspend …)
+        ├── ExportFailed         a receiver of exports is away, busy, or lets nobody in
         ├── DataMissing           a storage has no such file
         ├── TransferFailed        a storage did not deliver or take a file; asking again may help
         ├── TransferRefused       a storage will not deliver or take a file, now or later
@@ -190,6 +193,14 @@ class DatabaseNotReady(ServiceFailed):
     """Raised when the CHRONOS database lacks migrations, or has those of a newer version."""
 
 
+class DatabaseUnsupported(ServiceFailed):
+    """Raised when the CHRONOS database's kind, or what is installed beside it, cannot do what was asked."""
+
+
+class ArchiveInvalid(ServiceFailed):
+    """Raised when files of an archive are missing or changed, or of another version of CHRONOS."""
+
+
 class ServiceBusy(ServiceFailed):
     """Raised when another system is there, but could not do its part in time; asking again may help."""
 
@@ -204,6 +215,20 @@ class TargetRefused(ServiceFailed):
 
 class TargetUnsupported(ServiceFailed):
     """Raised when an execution target is asked for something that it has no way to do."""
+
+
+class ExportFailed(ServiceFailed):
+    """Raised when a receiver of exports does not take anything now; what waits for it is kept.
+
+    Attributes:
+        taken: Ids of the outbox entries that it had taken before.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, taken: frozenset[int] = frozenset()
+    ) -> None:
+        super().__init__(message, status=status)
+        self.taken = taken
 
 
 class DataMissing(ServiceFailed):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from chronos_plugin import __version__
+from chronos_plugin.hooks.atlas.connection import CONNECTION as ATLAS_CONNECTION
 from chronos_plugin.hooks.gfal2.connection import CONNECTION as GFAL2_CONNECTION
 from chronos_plugin.hooks.mesos.connection import CONNECTION as MESOS_CONNECTION
+from chronos_plugin.hooks.openlineage.connection import CONNECTION as OPENLINEAGE_CONNECTION
 from chronos_plugin.hooks.safescale.connection import PROVIDER_INFO as SAFESCALE
 from chronos_plugin.settings import OPTIONS
 
@@ -29,7 +31,13 @@ def get_provider_info() -> dict[str, Any]:
         "description": "CWL workflows on Airflow, for satellite production centres.",
         "versions": [__version__],
         "cli": ["chronos_plugin.cli.definition.get_commands"],
-        "connection-types": [GFAL2_CONNECTION, MESOS_CONNECTION, SAFESCALE],
+        "connection-types": [
+            ATLAS_CONNECTION,
+            GFAL2_CONNECTION,
+            MESOS_CONNECTION,
+            OPENLINEAGE_CONNECTION,
+            SAFESCALE,
+        ],
         "config": {
             "chronos": {
                 "description": "Settings of CHRONOS: where runs keep their files and how steps are executed.",

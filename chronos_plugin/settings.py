@@ -23,6 +23,7 @@ _N = TypeVar("_N", int, float)
 CONTAINER_ENGINES = ("docker", "podman", "singularity", "udocker", "none")
 PRELOAD_MODES = ("auto", "always", "never")
 RECORDERS = ("scheduler", "none")
+EXPORTERS = ("openlineage", "atlas")
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "work_root": {
@@ -310,6 +311,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "",
     },
+    "archive_root": {
+        "description": (
+            "Folder to which ``airflow chronos db archive`` moves old partitions of the history. "
+            "Default: ``{AIRFLOW_HOME}/chronos/archive``."
+        ),
+        "type": "string",
+        "default": "{AIRFLOW_HOME}/chronos/archive",
+    },
     "context_days": {
         "description": (
             "Days that the contexts of successful runs (command, work directory, environment) are kept; "
@@ -327,6 +336,41 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "description": "Organisation in whose name runs are made, in exports: ``NAME``, or ``NAME <URI>``.",
         "type": "string",
         "default": "",
+    },
+    "exporters": {
+        "description": (
+            "Space-separated names of the exporters that are on: openlineage, atlas. What is recorded while "
+            "one is off is not told; ``airflow chronos exports replay`` tells it later."
+        ),
+        "type": "string",
+        "default": "",
+    },
+    "openlineage_connection": {
+        "description": "Airflow connection of the type chronos_openlineage that events are sent to.",
+        "type": "string",
+        "default": "openlineage_default",
+    },
+    "openlineage_file": {
+        "description": "File that events are appended to, one a line; empty: they go to the connection.",
+        "type": "string",
+        "default": "",
+    },
+    "atlas_connection": {
+        "description": "Airflow connection of the type chronos_atlas: the Apache Atlas that is told.",
+        "type": "string",
+        "default": "atlas_default",
+    },
+    "export_batch": {
+        "description": "Entries of the outbox that an exporter delivers at once, up to 1000.",
+        "type": "integer",
+        "default": "100",
+    },
+    "export_attempts": {
+        "description": (
+            "Times that a receiver may fail over an entry before it is set aside; outages do not count."
+        ),
+        "type": "integer",
+        "default": "10",
     },
     "enable_dev": {
         "description": "Accept development versions of CWL (v1.3 with ``loop``).",
@@ -388,9 +432,16 @@ class Settings:
     spool_root: Path = Path("~/airflow/chronos/spool")
     recorder: str = "scheduler"
     product_types: Path | None = None
+    archive_root: Path = Path("~/airflow/chronos/archive")
     context_days: int = 90
     instance: str = "chronos"
     organisation: str = ""
+    exporters: tuple[str, ...] = ()
+    openlineage_connection: str = "openlineage_default"
+    openlineage_file: Path | None = None
+    atlas_connection: str = "atlas_default"
+    export_batch: int = 100
+    export_attempts: int = 10
     home: Path = Path("~/airflow")
 
     @property
@@ -501,9 +552,20 @@ def from_mapping(values: Mapping[str, str], *, home: Path) -> Settings:
         spool_root=named("spool_root"),
         recorder=_word("recorder", values, RECORDERS),
         product_types=folder(values["product_types"]) if values["product_types"].strip() else None,
+        archive_root=named("archive_root"),
         context_days=max(0, _number("context_days", values, int)),
         instance=_label("instance", values),
         organisation=values["organisation"].strip(),
+        exporters=tuple(
+            dict.fromkeys(
+                _word("exporters", {"exporters": n}, EXPORTERS) for n in values["exporters"].split()
+            )
+        ),
+        openlineage_connection=values["openlineage_connection"].strip(),
+        openlineage_file=folder(values["openlineage_file"]) if values["openlineage_file"].strip() else None,
+        atlas_connection=values["atlas_connection"].strip(),
+        export_batch=min(1000, _number("export_batch", values, int, least=1)),
+        export_attempts=_number("export_attempts", values, int, least=1),
         home=home,
     )
 

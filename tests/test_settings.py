@@ -23,7 +23,15 @@ from chronos_plugin.settings import (
 HOME = Path("/srv/airflow")
 DEFAULTS = {name: str(option["default"]) for name, option in OPTIONS.items()}
 NUMBERS = [name for name, option in OPTIONS.items() if option["type"] in ("integer", "float")]
-FOLDERS = ("work_root", "output_root", "cache_root", "targets_file", "data_cache", "spool_root")
+FOLDERS = (
+    "work_root",
+    "output_root",
+    "cache_root",
+    "targets_file",
+    "data_cache",
+    "spool_root",
+    "archive_root",
+)
 WORDS: dict[str, tuple[str, ...]] = {
     "container_engine": CONTAINER_ENGINES,
     "keep_work": ("all", "failed"),
@@ -64,8 +72,10 @@ def test_airflow_shows_every_option(name: str) -> None:
 def test_airflow_reads_every_option_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     changed: Any = {"string": "changed", "integer": "7", "float": "7.5", "boolean": "false"}
     text = WORDS[name][-1] if name in WORDS else changed[OPTIONS[name]["type"]]
-    if name in (*FOLDERS, "input_roots", "product_types"):
+    if name in (*FOLDERS, "input_roots", "product_types", "openlineage_file"):
         text = "/elsewhere"
+    if name == "exporters":
+        text = "atlas"
     if name == "data_connections":
         text = "s3://data=aws"
     monkeypatch.setenv(f"AIRFLOW__CHRONOS__{name.upper()}", text)

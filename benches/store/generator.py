@@ -58,6 +58,11 @@ class Point:
     path: str
 
 
+def moment(made: int) -> float:
+    """Return when so many runs had been made, in seconds since 1970."""
+    return (START + made * DAY // RUNS_A_DAY) / 1000
+
+
 class Generator:
     """Makes rows as the loader would, without looking anything up: what is measured is the database."""
 
@@ -106,9 +111,8 @@ class Generator:
         aux, self.aux_numbers = names.encode("/data/auxiliary/SWOT_AUX_20230801_0001.nc")
         self.aux_template = d.need_template(connection, "file", aux, "SWOT_AUX_20230801_0001.nc", "SWOT_AUX")
 
-    def batch(self, loader: Loader, connection: Connection, count: int) -> Rows:
-        """Return the rows of the next ``count`` runs, their numbers taken."""
-        first = loader.take_numbers(connection, count + 2)
+    def batch(self, first: int, count: int) -> Rows:
+        """Return the rows of the next ``count`` runs, whose numbers begin at ``first``."""
         rows = Rows()
         parent = 0
         for offset in range(count):
@@ -121,10 +125,6 @@ class Generator:
         self._keep_recent()
         self.made += count
         return rows
-
-    def clock(self) -> float:
-        """Return the time of the history, in seconds."""
-        return (START + self.made * DAY // RUNS_A_DAY) / 1000
 
     def _keep_recent(self) -> None:
         if len(self.products) > 40_000:

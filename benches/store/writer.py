@@ -52,6 +52,8 @@ def main(url: str, rate: int, seconds: float) -> None:
     number, due = 0, time.monotonic()
     while time.monotonic() < ending:
         loader.load(list(records(number, rate, "Live")))
+        if not number:
+            print("writing", flush=True)  # Whoever measures waits for it.
         number += rate
         due += 1
         time.sleep(max(0.0, due - time.monotonic()))

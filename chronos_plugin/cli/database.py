@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import sys
 from argparse import Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chronos_plugin.cli.output import plainly, print_table
+from chronos_plugin.cli.output import moment, plainly, print_table
 from chronos_plugin.errors import DatabaseNotReady
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from chronos_plugin.db.store.partitions import Span
 
 
 @plainly
@@ -60,21 +65,42 @@ def check(arguments: Namespace) -> int:
 
 @plainly
 def stats(arguments: Namespace) -> None:
-    """Print the sizes of the tables."""
-    from chronos_plugin.db.engine import engine
+    """Print the sizes of the tables, and the partitions."""
+    from chronos_plugin.db.engine import engine, reading
     from chronos_plugin.db.sizes import table_sizes
+    from chronos_plugin.db.store.partitions import spans
 
     database = engine()
     rows, repaired = table_sizes(database), _repaired(database)
+    with reading(database) as connection:
+        parts = [_partition(span) for span in spans(connection)]
     if arguments.json:
-        print(json.dumps({"tables": [vars(row) for row in rows], "repaired": repaired}, indent=2))
+        tables = [vars(row) for row in rows]
+        print(json.dumps({"tables": tables, "partitions": parts, "repaired": repaired}, indent=2))
         return
     cells = [
         (r.table, f"{r.rows:,}", f"{r.table_bytes / 2**20:,.1f}", f"{r.index_bytes / 2**20:,.1f}")
         for r in rows
     ]
     print_table(("TABLE", "ROWS", "DATA MiB", "INDEXES MiB"), cells)
+    if parts:
+        print()
+        heads = ("partition", "from", "until", "archived")
+        print_table(tuple(h.upper() for h in heads), [tuple(str(p[h] or "") for h in heads) for p in parts])
     print(f"repaired from Airflow's tables: {', '.join(f'{n:,} {what}' for what, n in repaired.items())}")
+
+
+def _partition(span: Span) -> dict[str, Any]:
+    return {
+        "partition": span.name,
+        "from": _day(span.started),
+        "until": None if span.ended is None else _day(span.ended),
+        "archived": span.archived or None,
+    }
+
+
+def _day(milliseconds: int) -> str:
+    return f"{datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC):%Y-%m-%d}"
 
 
 def _repaired(database: Engine) -> dict[str, int]:
@@ -83,6 +109,64 @@ def _repaired(database: Engine) -> dict[str, int]:
 
     with reading(database) as connection:
         return {what: counter(connection, f"repaired_{what}") for what in ("runs", "workflows")}
+
+
+@plainly
+def archive(arguments: Namespace) -> None:
+    """Move old partitions to files."""
+    from chronos_plugin import settings
+    from chronos_plugin.db.engine import engine
+    from chronos_plugin.db.store import archive as archives
+    from chronos_plugin.db.store import lists
+    from chronos_plugin.db.store.dictionaries import Dictionaries
+    from chronos_plugin.lineage.product_types import load_product_types
+
+    before = moment(arguments.before)
+    database = engine()
+    wanted = archives.due(database, before)
+    if arguments.dry_run:
+        _print_moves([_partition(span) for span in wanted], "would be archived", arguments.json)
+        return
+    configured = settings.load()
+    if wanted:
+        # Lists of names are made from the rows, and stay when these go.
+        lists.pack_names(database, Dictionaries(load_product_types(configured.product_types)))
+    root = Path(arguments.folder or configured.archive_root)
+    moved = [vars(archives.archive(database, span, root, _tell)) for span in wanted]
+    _print_moves(moved, "archived", arguments.json)
+
+
+@plainly
+def restore(arguments: Namespace) -> None:
+    """Bring archived partitions back."""
+    from chronos_plugin.db.engine import engine
+    from chronos_plugin.db.store import archive as archives
+
+    database = engine()
+    wanted = [archives.archived(database, name) for name in arguments.partition]
+    if arguments.dry_run:
+        _print_moves([_partition(span) for span in wanted], "would be restored", arguments.json)
+        return
+    moved = [vars(archives.restore(database, span, _tell)) for span in wanted]
+    _print_moves(moved, "restored", arguments.json)
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr)
+
+
+def _print_moves(moves: list[dict[str, Any]], done: str, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(moves, indent=2))
+        return
+    for move in moves:
+        words = f"{move['partition']}: {done}"
+        if "rows" in move:
+            counts = ", ".join(f"{n:,} {table}" for table, n in move["rows"].items() if n)
+            words += f": {counts}, {move['bytes'] / 2**20:,.1f} MiB in {move['folder']}"
+        print(words)
+    if not moves:
+        print("nothing to do: no partition was filled before that date")
 
 
 @plainly

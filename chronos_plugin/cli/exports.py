@@ -6,6 +6,14 @@ from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
 
 from chronos_plugin.cli.command import JSON, command
 
+DRY_RUN = Arg(("--dry-run",), help="tell what would be done, and change nothing", action="store_true")
+WHICH = (
+    Arg(("--since",), metavar="DATE", help="runs that began at this moment or later"),
+    Arg(("--until",), metavar="DATE", help="and before this one"),
+    Arg(("--workflow",), help="only of this workflow"),
+    Arg(("--all",), help="of all times", action="store_true"),
+)
+_NAME = Arg(("name",), metavar="EXPORTER", help="openlineage or atlas")
 FORMATS = ("ro-crate", "prov-json", "prov-n")
 
 
@@ -37,4 +45,85 @@ def commands() -> list[ActionCommand | GroupCommand]:
             JSON,
             example="airflow chronos provenance 01a210f5-d4fd-7a6d-a38b-7e8060278f18 -o crate.zip",
         ),
+        command(
+            "exporter",
+            "Deliver the history to other systems, as a service",
+            "exporting.exporter",
+            Arg(("--once",), help="deliver what is due now, and end", action="store_true"),
+            JSON,
+            example="airflow chronos exporter",
+        ),
+        GroupCommand(
+            name="exports", help="What waits to be delivered to other systems", subcommands=_outbox()
+        ),
+        GroupCommand(name="atlas", help="The history in Apache Atlas", subcommands=_atlas()),
     ]
+
+
+def _atlas() -> list[ActionCommand]:
+    def made(name: str, text: str, *arguments: Arg, example: str = "") -> ActionCommand:
+        words = f"airflow chronos atlas {name} {example}".strip()
+        return command(name, text, f"atlas.{name}", *arguments, JSON, example=words)
+
+    return [
+        made("init", "Make the types in Atlas, or add what they lack", DRY_RUN, example="--dry-run"),
+        made("status", "Show how Atlas and the exporter to it do; status 1 if one does not"),
+        made("replay", "Have runs of the history told to Atlas", *WHICH, DRY_RUN, example="--all --dry-run"),
+        made(
+            "verify",
+            "Compare the history with Atlas; status 1 if it lacks runs",
+            *WHICH,
+            Arg(("--limit",), type=int, default=10_000, metavar="N", help="runs at most (default: 10000)"),
+            Arg(("--repair",), help="have those told that lack", action="store_true"),
+            example="--since 2026-03-01",
+        ),
+    ]
+
+
+def _outbox() -> list[ActionCommand]:
+    return [
+        _command("status", "Show how the exporters do; status 1 if one does not", "exporting.status", JSON),
+        _command(
+            "dead",
+            "List what a receiver will not take",
+            "exporting.dead",
+            _NAME,
+            Arg(("--limit",), type=int, default=50, metavar="N", help="entries at most (default: 50)"),
+            JSON,
+            example="openlineage",
+        ),
+        _command(
+            "retry",
+            "Have dead entries delivered again",
+            "exporting.retry",
+            _NAME,
+            Arg(("ids",), metavar="ENTRY", nargs="*", type=int, help="default: all"),
+            JSON,
+            example="openlineage",
+        ),
+        _command(
+            "drop",
+            "Remove dead entries, or all",
+            "exporting.drop",
+            _NAME,
+            Arg(("--all",), help="those that wait, too", action="store_true"),
+            DRY_RUN,
+            JSON,
+            example="openlineage --dry-run",
+        ),
+        _command(
+            "replay",
+            "Have runs of the history delivered, again or for the first time",
+            "exporting.replay",
+            _NAME,
+            *WHICH,
+            DRY_RUN,
+            JSON,
+            example="openlineage --since 2026-03-01 --dry-run",
+        ),
+    ]
+
+
+def _command(name: str, help_text: str, function: str, *arguments: Arg, example: str = "") -> ActionCommand:
+    words = f"airflow chronos exports {name} {example}".strip()
+    return command(name, help_text, function, *arguments, example=words)

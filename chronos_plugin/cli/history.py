@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from chronos_plugin.cli.output import plainly, print_table
+from chronos_plugin.cli.output import moment, plainly, print_table
 from chronos_plugin.cli.shown import (
     dataset_value,
     links_value,
@@ -77,8 +77,8 @@ def list_runs(arguments: Namespace) -> None:
     words: dict[str, Any] = {name: getattr(arguments, name) or "" for name in names}
     wanted = RunFilter(
         state=RunState[state] if state else None,
-        since=_moment(arguments.since),
-        until=_moment(arguments.until),
+        since=moment_of(arguments.since),
+        until=moment_of(arguments.until),
         **words,
     )
     page = _history(arguments).runs(wanted, limit=arguments.limit, cursor=arguments.cursor)
@@ -146,8 +146,8 @@ def find_datasets(arguments: Namespace) -> None:
         type=arguments.type or "",
         attributes=dict(_attribute(text) for text in arguments.attribute or ()),
         checksum=arguments.checksum or "",
-        since=_moment(arguments.since),
-        until=_moment(arguments.until),
+        since=moment_of(arguments.since),
+        until=moment_of(arguments.until),
     )
     page = _history(arguments).datasets(wanted, limit=arguments.limit, cursor=arguments.cursor)
     if arguments.json:
@@ -180,8 +180,8 @@ def show_dataset(arguments: Namespace) -> None:
 @plainly
 def activity(arguments: Namespace) -> None:
     """Print what was done between two dates."""
-    until = _moment(arguments.until) or datetime.datetime.now(datetime.UTC)
-    since = _moment(arguments.since) or until - datetime.timedelta(days=30)
+    until = moment_of(arguments.until) or datetime.datetime.now(datetime.UTC)
+    since = moment_of(arguments.since) or until - datetime.timedelta(days=30)
     buckets = _history(arguments).activity(since, until, by_hour=arguments.hours)
     if arguments.json:
         print_json([{**vars(b), "period": b.period.isoformat(), "state": b.state.name} for b in buckets])
@@ -273,14 +273,9 @@ def identity_of(text: str) -> UUID | int:
         raise InputInvalid(f"{text}: no id of a run; airflow chronos runs list shows them") from error
 
 
-def _moment(text: str | None) -> datetime.datetime | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputInvalid(f"{text}: write a date as 2026-03-01 or 2026-03-01T12:00:00Z") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+def moment_of(text: str | None) -> datetime.datetime | None:
+    """Return the moment that a word of the command line is; None for none."""
+    return moment(text) if text else None
 
 
 def _attribute(text: str) -> tuple[str, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 
-from chronos_plugin.errors import ChronosError, CwlUnsupported
+from chronos_plugin.errors import ChronosError, CwlUnsupported, InputInvalid
 
 UNSUPPORTED = 33
 """Exit status for a requirement that is not supported (the ``cwl-runner`` convention)."""
@@ -37,3 +38,16 @@ def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def moment(text: str) -> datetime.datetime:
+    """Return the moment that a word of the command line means; UTC where it names no zone.
+
+    Raises:
+        InputInvalid: If it is none.
+    """
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputInvalid(f"{text}: write a date as 2026-03-01 or 2026-03-01T12:00:00Z") from error
+    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)

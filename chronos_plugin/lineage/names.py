@@ -51,6 +51,15 @@ def encode(path: str) -> tuple[str, bytes]:
 
 def decode(template: str, numbers: bytes) -> str:
     """Return the path that :func:`encode` was given."""
+    fixed = _fixed(template)
+    if fixed is not None:
+        places, order, text = fixed
+        found = [int.from_bytes(numbers[start:end], "big") for start, end in places]
+        return text % tuple([found[place] for place in order])
+    return _decode(template, numbers)
+
+
+def _decode(template: str, numbers: bytes) -> str:
     name, folder = _parts(template)
     values: list[str] = []
     position = 0
@@ -143,6 +152,32 @@ def _random(word: str) -> bool:
 def _escaped(text: str) -> str:
     # A line feed in a name would end the template's first line.
     return text.replace("{", "{{").replace("\n", "{n}")
+
+
+@lru_cache(maxsize=65536)
+def _fixed(template: str) -> tuple[list[tuple[int, int]], list[int], str] | None:
+    """Return where the numbers of a template stand, in which order its path has them, and the path to fill.
+
+    None: they do not stand in the same places for all paths.
+    """
+    places: list[tuple[int, int]] = []
+    digits: list[int] = []
+    filled: list[tuple[str, list[int]]] = []
+    for literals, slots in _parts(template):
+        text, order = [literals[0].replace("%", "%%")], []
+        for (kind, argument), literal in zip(slots, literals[1:], strict=True):
+            if kind == "text":
+                return None
+            if kind == "number":
+                start = places[-1][1] if places else 0
+                places.append((start, start + _WIDTH[argument]))
+                digits.append(argument)
+            place = len(places) - 1 if kind == "number" else argument
+            order.append(place)
+            text += (f"%0{digits[place]}d", literal.replace("%", "%%"))
+        filled.append(("".join(text), order))
+    (name, in_name), (folder, in_folder) = filled
+    return places, in_folder + in_name, folder + name
 
 
 @lru_cache(maxsize=65536)

@@ -1,4 +1,4 @@
-r"""Product types, recognised from names by rules.
+r"""Product types, recognised from names and metadata by rules.
 
 A rule is a type and a regular expression; its named groups are the attributes of a product::
 
@@ -6,18 +6,22 @@ A rule is a type and a regular expression; its named groups are the attributes o
       description: Sea surface height, low rate
       name: SWOT_L2_LR_SSH_(?P<kind>[A-Za-z]+)_(?P<cycle>\d{3})_(?P<pass>\d{3})_.*\.nc
 
+A rule may ask for metadata as well, by facet and property: ``facets: {quality.status: good}``.
+
 Rules come from the file that ``[chronos] product_types`` names, then from entry points of the group
 ``chronos.product_types`` (each a list of :class:`Rule`, or a function that returns one), then from CHRONOS.
-The first that fits the whole name counts.
+The first that fits the whole name counts. A type belongs to a pattern of names: where metadata decide, it is
+those of the first product with the pattern.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from chronos_plugin.errors import SettingInvalid
@@ -33,11 +37,13 @@ class Rule:
     Attributes:
         type: Name of the type; groups of the expression may be named in it, as in ``SWOT_{level}_{kind}``.
         name: Regular expression that fits the whole name.
+        facets: Values that the dataset must have, by ``FACET.PROPERTY``.
     """
 
     type: str
     name: str
     description: str = ""
+    facets: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def expression(self) -> re.Pattern[str]:
@@ -76,17 +82,38 @@ class ProductTypes:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         self._recognise = lru_cache(maxsize=4096)(self._search)
+        self._ask_for_metadata = any(rule.facets for rule in self.rules)
 
-    def recognise(self, name: str) -> Recognised:
-        """Return the type and the attributes of a product's name."""
-        return self._recognise(name)
+    def recognise(
+        self, name: str, *, kind: str = "", facets: Mapping[str, Any] = MappingProxyType({})
+    ) -> Recognised:
+        """Return the type and the attributes of a product.
 
-    def _search(self, name: str) -> Recognised:
+        Args:
+            kind: Its type, where that is known: rules that ask for metadata then fit by their type.
+            facets: Of the dataset.
+        """
+        if facets and self._ask_for_metadata:
+            return self._search(name, kind, facets)
+        return self._recognise(name, kind)
+
+    def _search(self, name: str, kind: str, facets: Mapping[str, Any] = MappingProxyType({})) -> Recognised:
         for rule in self.rules:
             if match := rule.expression.fullmatch(name):
                 attributes = {k: v for k, v in match.groupdict().items() if v is not None}
-                return Recognised(rule.type.format_map(attributes), attributes)
+                found = Recognised(rule.type.format_map(attributes), attributes)
+                if not rule.facets or (kind and found.type == kind) or _fit(rule.facets, facets):
+                    return found
         return UNKNOWN
+
+
+def _fit(wanted: Mapping[str, str], facets: Mapping[str, Any]) -> bool:
+    for key, value in wanted.items():
+        name, _, property_name = key.partition(".")
+        facet = facets.get(name)
+        if not isinstance(facet, Mapping) or str(facet.get(property_name)) != value:
+            return False
+    return True
 
 
 def load_product_types(file: Path | None = None) -> ProductTypes:
@@ -113,10 +140,19 @@ def _from_file(file: Path) -> Iterable[Rule]:
 
 
 def _rule(entry: Any, where: str) -> Rule:
-    if not isinstance(entry, dict) or not {"type", "name"} <= entry.keys() <= {"type", "name", "description"}:
-        raise SettingInvalid(f"{where}: write a mapping of type, name and, if you like, description")
+    known = {"type", "name", "description", "facets"}
+    facets = entry.get("facets", {}) if isinstance(entry, dict) else None
+    if not isinstance(facets, dict) or not {"type", "name"} <= entry.keys() <= known:
+        raise SettingInvalid(
+            f"{where}: write a mapping of type, name and, if you like, description and facets"
+        )
     try:
-        rule = Rule(str(entry["type"]), str(entry["name"]), str(entry.get("description", "")))
+        rule = Rule(
+            str(entry["type"]),
+            str(entry["name"]),
+            str(entry.get("description", "")),
+            {str(k): str(v) for k, v in facets.items()},
+        )
         groups = rule.expression.groupindex
         rule.type.format_map(dict.fromkeys(groups, ""))
     except (re.error, KeyError, ValueError) as error:

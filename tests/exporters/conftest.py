@@ -53,6 +53,10 @@ MAP = dataset(9, "/data/coverage map.png", type="MAP")
 
 @pytest.fixture
 def provenance() -> Provenance:
+    return sample()
+
+
+def sample() -> Provenance:
     whole = Run(
         id=run_id(NOON, "whole"),
         job=WORKFLOW,

@@ -44,9 +44,28 @@ def test_rules_of_a_file_come_first(tmp_path: Path) -> None:
     assert types.recognise("SWOT_notes.txt").type == "Mine_notes"
 
 
+def test_metadata_decide_where_names_do_not(tmp_path: Path) -> None:
+    file = tmp_path / "types.yaml"
+    file.write_text(
+        """
+- {type: 'Good_{kind}', name: '(?P<kind>[a-z]+)_.*', facets: {quality.status: good, quality.score: 1}}
+- {type: Any, name: '.*[.]nc'}
+"""
+    )
+    types = load_product_types(file)
+    good = {"quality": {"status": "good", "score": 1}}
+    assert types.recognise("raw_1.nc", facets=good).type == "Good_raw"
+    for facets in ({}, {"quality": {"status": "bad"}}, {"quality": "good"}, {"other": {}}):
+        assert types.recognise("raw_1.nc", facets=facets).type == "Any"
+    # Once the type is stored, the name tells the attributes.
+    assert types.recognise("raw_1.nc", kind="Good_raw").attributes == {"kind": "raw"}
+    assert types.recognise("raw_1.nc", kind="Any").type == "Any"
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "- {type: a, name: b, facets: [c]}",
         "- type: a",
         "- {type: a, name: '('}",
         "- {type: '{b}', name: a}",

@@ -23,7 +23,7 @@ def dataset_of(row: DatasetRow, dictionaries: Dictionaries) -> Dataset:
     """Return the dataset of a row, without facets, version and copies."""
     namespace, template, kind = dictionaries.template(row.template)
     path = names.decode(template, row.numbers)
-    recognised = dictionaries.types.recognise(path.rpartition("/")[2])
+    recognised = dictionaries.types.recognise(path.rpartition("/")[2], kind=kind)
     return Dataset(
         namespace=namespace,
         path=path,
@@ -66,8 +66,9 @@ def run_of(row: RunRow, dictionaries: Dictionaries, parents: dict[int, UUID] | N
 
 def runs_of(connection: Connection, rows: Collection[RunRow], dictionaries: Dictionaries) -> list[Run]:
     """Return the runs of rows, their parents named."""
-    parents = read.runs(connection, {row.parent for row in rows if row.parent})
-    identities = {number: row.uuid for number, row in parents.items()}
+    identities = {row.number: row.uuid for row in rows}
+    lacking = {row.parent for row in rows if row.parent and row.parent not in identities}
+    identities.update(read.run_ids(connection, lacking))
     return [run_of(row, dictionaries, identities) for row in rows]
 
 

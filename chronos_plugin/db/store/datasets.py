@@ -127,12 +127,12 @@ class Datasets:
     def _copied(self, path: paths.Path, source: paths.Version) -> None:
         if self.now.get(path) == source:
             return
-        template, numbers = self._template(*path, "")
+        template, numbers = self._template(Dataset(*path))
         self.rows.locations.append((source.id, template, numbers))
         self.now[path] = source
 
     def _new(self, number: int, dataset: Dataset, *, producer: int | None) -> int:
-        template, numbers = self._template(dataset.namespace, dataset.path, dataset.type)
+        template, numbers = self._template(dataset)
         checksum = pack_checksum(dataset.checksum)
         self.rows.datasets.append((number, producer, dataset.size, template, numbers, checksum))
         self.now[(dataset.namespace, dataset.path)] = paths.Version(number, dataset.size, checksum)
@@ -140,10 +140,12 @@ class Datasets:
         self.rows.dataset_facets += [(number, name, value) for name, value in dataset.facets.items()]
         return number
 
-    def _template(self, namespace: str, path: str, kind: str) -> tuple[int, bytes]:
-        template, numbers = names.encode(path)
-        name = path.rpartition("/")[2]
-        return self.dictionaries.need_template(self.connection, namespace, template, name, kind), numbers
+    def _template(self, dataset: Dataset) -> tuple[int, bytes]:
+        template, numbers = names.encode(dataset.path)
+        number = self.dictionaries.need_template(
+            self.connection, dataset.namespace, template, dataset.name, dataset.type, dataset.facets
+        )
+        return number, numbers
 
     def _next_arrival(self) -> int:
         """Return the next id for what no run of its own number has made."""

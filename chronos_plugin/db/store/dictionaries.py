@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
+from chronos_plugin.db.store import partitions
 from chronos_plugin.db.store.packing import MOST_PORTS
 from chronos_plugin.db.tables import lineage as tables
 from chronos_plugin.lineage.model import Job, JobKind
@@ -49,7 +51,10 @@ class Dictionaries:
 
     def follow(self, connection: Connection) -> None:
         """Read what others have added since the last time."""
-        label, template, job, ports = connection.execute(_NEWEST).one()
+        label, template, job, ports, changes = connection.execute(_NEWEST).one()
+        if connection.info.get(partitions.CHANGES) != changes:
+            connection.info[partitions.CHANGES] = changes
+            connection.info.pop("chronos_partitions", None)
         if ports != self._ports:
             self._jobs.clear()
             self._jobs_by_id.clear()
@@ -107,17 +112,26 @@ class Dictionaries:
         connection.execute(tables.label.insert().values(id=number, kind=kind, text=text))
         return self._add_label((kind, text), number)
 
-    def need_template(self, connection: Connection, namespace: str, text: str, name: str, stated: str) -> int:
+    def need_template(
+        self,
+        connection: Connection,
+        namespace: str,
+        text: str,
+        name: str,
+        stated: str,
+        facets: Mapping[str, Any] = MappingProxyType({}),
+    ) -> int:
         """Return a template's id, giving it one.
 
         Args:
             name: Of a product with this template, to recognise its type by.
+            facets: Of the same.
             stated: Product type that the record states; empty: recognised.
         """
         if (found := self._templates.get((namespace, text))) is not None:
             return found
         number = max(self._template_texts, default=0) + 1
-        kind = stated or self.types.recognise(name).type
+        kind = stated or self.types.recognise(name, facets=facets).type
         connection.execute(
             tables.template.insert().values(id=number, namespace=namespace, text=text, type=kind)
         )
@@ -170,7 +184,10 @@ _NEWEST = select(
     select(func.max(tables.label.c.id)).scalar_subquery(),
     select(func.max(tables.template.c.id)).scalar_subquery(),
     select(func.max(tables.job.c.id)).scalar_subquery(),
-    select(tables.counter.c.value).where(tables.counter.c.name == _PORTS).scalar_subquery(),
+    *(
+        select(tables.counter.c.value).where(tables.counter.c.name == name).scalar_subquery()
+        for name in (_PORTS, partitions.CHANGES)
+    ),
 )
 
 

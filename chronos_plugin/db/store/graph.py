@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DEPTH = 5
 LIMIT = 1000
+_IDS_END = 1 << 62
 
 
 @dataclass
@@ -64,7 +65,7 @@ def ancestors(
             if row.made_by:
                 walk.writes.add((row.made_by, identity))
         new = [number for number in makers if number not in walk.runs]
-        made = read.runs(connection, _room(walk, new, front, limit))
+        made = read.runs(connection, _room(walk, new, front, limit - walk.size))
         walk.runs.update(made)
         parents: dict[int, int] = {}
         for number, maker in made.items():
@@ -72,7 +73,7 @@ def ancestors(
                 walk.reads.add((identity, number))
                 parents.setdefault(identity, number)
         fresh = [identity for identity in parents if identity not in walk.datasets]
-        front = read.datasets(connection, _room(walk, fresh, (), limit))
+        front = read.datasets(connection, _room(walk, fresh, (), limit - walk.size))
         walk.datasets.update(front)
         if not front:
             break
@@ -86,35 +87,40 @@ def descendants(
     """Follow datasets on to what was made from them; arguments as :func:`ancestors`."""
     if read.on_postgresql(connection):
         plan_lookups(connection)
-    walk = Walk(datasets=read.datasets(connection, ids))
-    front: Collection[int] = list(walk.datasets)
+    walk = Walk()
+    # Their rows are read at the end, all at once: nothing in them tells who read them.
+    followed = dict.fromkeys(i for i in ids if 0 < i < _IDS_END)
+    front: Collection[int] = list(followed)
     for _ in range(depth):
-        users = read.users(connection, front, limit)
-        fresh: dict[int, None] = {}
-        for identity, found in users.items():
-            walk.at_least += 0 if found.exact else found.total - len(found.numbers)
-            walk.cut |= not found.exact
-            for number in found.numbers:
-                walk.reads.add((identity, number))
-                if number not in walk.runs:
-                    fresh[number] = None
-        used = read.runs(connection, _room(walk, list(fresh), front, limit))
+        fresh = _readers(connection, walk, front, limit)
+        used = read.runs(connection, _room(walk, fresh, front, limit - len(walk.runs) - len(followed)))
         walk.runs.update(used)
         made = {i: number for number, row in used.items() for i in outputs_of(number, row.links)}
         walk.writes |= {(number, identity) for identity, number in made.items()}
-        new = [identity for identity in made if identity not in walk.datasets]
-        rows = read.datasets(connection, _room(walk, new, (), limit))
-        walk.datasets.update(rows)
-        front = list(rows)
+        new = [identity for identity in made if identity not in followed]
+        front = _room(walk, new, (), limit - len(walk.runs) - len(followed))
+        followed.update(dict.fromkeys(front))
         if not front or walk.cut:
             break
     walk.open |= set(front)
+    walk.datasets.update(read.datasets(connection, followed))
     return _finished(walk)
 
 
-def _room(walk: Walk, wanted: list[int], behind: Collection[int], limit: int) -> list[int]:
+def _readers(connection: Connection, walk: Walk, front: Collection[int], limit: int) -> list[int]:
+    """Note who read datasets; return those that the walk has not come to yet."""
+    fresh: dict[int, None] = {}
+    for identity, found in read.users(connection, front, limit).items():
+        walk.at_least += 0 if found.exact else found.total - len(found.numbers)
+        walk.cut |= not found.exact
+        walk.reads.update((identity, number) for number in found.numbers)
+        fresh.update(dict.fromkeys(number for number in found.numbers if number not in walk.runs))
+    return list(fresh)
+
+
+def _room(walk: Walk, wanted: list[int], behind: Collection[int], room: int) -> list[int]:
     """Return as many as there is room for; where that is not all, note it."""
-    room = max(0, limit - walk.size)
+    room = max(0, room)
     if len(wanted) > room:
         walk.cut = True
         walk.at_least += len(wanted) - room

@@ -7,7 +7,9 @@ names are found by reading the youngest datasets.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, text
@@ -71,12 +73,12 @@ def pack_names(engine: Engine, dictionaries: Dictionaries, *, least: int = 1) ->
 
 
 def _pack_names(connection: Connection, dictionaries: Dictionaries, first: int, last: int) -> int:
-    listed: dict[int, list[int]] = {}
+    listed: defaultdict[int, list[int]] = defaultdict(list)
     done = 0
     for identity, template, numbers in _datasets(connection, first, last):
         done += 1
         for key in number_keys(dictionaries.template(template)[1], numbers):
-            listed.setdefault(key, []).append(identity)
+            listed[key].append(identity)
     serial = next_serial(connection)
     append(connection, NUMBERS, (c for key in sorted(listed) for c in pack_ids(key, listed[key], serial)))
     _pack_attributes(connection, first, last, serial)
@@ -90,6 +92,9 @@ def names_packed(connection: Connection) -> int:
 
 def number_keys(template: str, numbers: bytes) -> set[int]:
     """Return the keys of the lists in which a name stands."""
+    places = _listed_places(template)
+    if places is not None:
+        return {base + int.from_bytes(numbers[start:end], "big") for start, end, base in places}
     keys = set()
     position = 0
     for slot in names.name_slots(template)[1]:
@@ -101,6 +106,24 @@ def number_keys(template: str, numbers: bytes) -> set[int]:
             keys.add(key_of(int.from_bytes(numbers[position : position + width], "big"), slot[1]))
         position += width
     return keys
+
+
+@lru_cache(maxsize=4096)
+def _listed_places(template: str) -> list[tuple[int, int, int]] | None:
+    """Return where in the numbers of a template those with lists stand, and the key of their 0.
+
+    None: not in the same places for all names.
+    """
+    places = []
+    position = 0
+    for slot in names.name_slots(template)[1]:
+        width = names.width(slot)
+        if width is None:
+            return None
+        if slot[0] == "number" and is_listed(slot[1]):
+            places.append((position, position + width, key_of(0, slot[1])))
+        position += width
+    return places
 
 
 def is_listed(digits: int) -> bool:

@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, select
 
 from chronos_plugin.db.engine import writing
+from chronos_plugin.db.outbox.queue import Told, fill
 from chronos_plugin.db.store import partitions, paths
 from chronos_plugin.db.store.datasets import Datasets
 from chronos_plugin.db.store.dictionaries import Dictionaries, JobEntry
@@ -67,12 +68,19 @@ class Loader:
     Args:
         types: Rules by which product types are recognised.
         clock: Seconds since 1970; decides the partition.
+        exporters: Names of those whose outbox is filled.
     """
 
     def __init__(
-        self, engine: Engine, types: ProductTypes, *, clock: Callable[[], float] = time.time
+        self,
+        engine: Engine,
+        types: ProductTypes,
+        *,
+        clock: Callable[[], float] = time.time,
+        exporters: Sequence[str] = (),
     ) -> None:
         self.engine = engine
+        self.exporters = tuple(exporters)
         self.dictionaries = Dictionaries(types)
         self.clock = clock
         self._last_number = -1
@@ -159,6 +167,7 @@ class _Batch:
         # Enough for every run and its parent, and for all that nobody is known to have made.
         self.needed = 2 * len(self.records) + (outputs + inputs) // OUTPUTS_PER_NUMBER + 2
         self.next_number = 0
+        self.told: list[Told] = []
 
     def load(self) -> Loaded:
         first = self.loader.take_numbers(self.connection, self.needed)
@@ -178,6 +187,8 @@ class _Batch:
                 self._placeholder(run)
         write(self.connection, self.rows)
         self._update(updates)
+        if self.told:
+            fill(self.connection, self.loader.exporters, self.told, self.loader.clock())
         self.loader.remember({k: v for k, v in now.items() if before.get(k) != v})
         return Loaded(**counts)
 
@@ -222,6 +233,9 @@ class _Batch:
             record = self._with_what_is_known(record, before.row)
         if before is None:
             before = known[run.id] = _Known(next(self._numbers), run.state, False)
+        if self.loader.exporters:
+            first = not stored or before.state is RunState.UNKNOWN
+            self.told.append(Told(before.number, run.state, first and run.state.final))
         before.state = run.state
         number = before.number
         links = self._datasets.links(record, self._job(record), number, before.row if stored else None)

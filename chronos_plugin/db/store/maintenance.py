@@ -28,6 +28,8 @@ KEY_DAYS = 2
 """Days for which runs are known by id at once; older ones are looked for in the partitions."""
 _DAY = 86_400
 _AT_ONCE = 100_000
+_WORTH_REBUILDING = 250_000
+"""Numbers."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def tidy(
         named,
         _drop_keys(engine, clock() - KEY_DAYS * _DAY),
         _drop_contexts(engine, clock() - context_days * _DAY) if context_days else 0,
-        _rebuild_indexes(engine),
+        rebuild_indexes(engine),
     )
 
 
@@ -116,31 +118,52 @@ def _drop_contexts_of(connection: Connection, first: int, last: int) -> int:
     return int(gone.rowcount)
 
 
-def _rebuild_indexes(engine: Engine) -> int:
-    """Rebuild the indexes of partitions that are not written any more: half of their pages' room is air."""
+def rebuild_indexes(engine: Engine) -> int:
+    """Rebuild indexes on PostgreSQL of whose pages half is air; return of how many partitions.
+
+    Those of partitions that are not written any more; and that of names in the one that is, each time when
+    it has doubled: products of many templates come in turn, which leaves the pages half empty.
+    """
     if engine.dialect.name != "postgresql":
         return 0
     with reading(engine) as connection:
         done = lists.counter(connection, "partitions_rebuilt")
-        closed = [p.id for p in partitions.spans(connection) if p.last is not None and p.id >= done]
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for part in closed:
-            names = connection.execute(
-                text(
-                    "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-                    "JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'btree' AND "
-                    "i.indrelid IN (CAST(:run AS regclass), CAST(:dataset AS regclass))"
-                ),
-                {
-                    "run": f"{SCHEMA}.{partitions.table_name('run', part)}",
-                    "dataset": f"{SCHEMA}.{partitions.table_name('dataset', part)}",
-                },
-            ).scalars()
-            for name in list(names):
-                connection.execute(text(f'ALTER INDEX {SCHEMA}."{name}" SET (fillfactor = 100)'))
-                connection.execute(text(f'REINDEX INDEX CONCURRENTLY {SCHEMA}."{name}"'))
+        spans = partitions.spans(connection)
+        closed = [p.id for p in spans if p.last is not None and p.id >= done and not p.archived]
+        newest, number = spans[-1] if spans else None, lists.counter(connection, "number")
+        before = lists.counter(connection, "names_rebuilt")
+    for part in closed:
+        _rebuild(engine, part, "%", 100)
     if closed:
         with writing(engine) as connection:
             lists.set_counter(connection, "partitions_rebuilt", closed[-1] + 1)
         log.info("%d partitions have been written to their end; their indexes are rebuilt", len(closed))
-    return len(closed)
+    if newest is None or not _doubled(newest.first, before, number):
+        return len(closed)
+    _rebuild(engine, newest.id, "%numbers_idx", 90)
+    with writing(engine) as connection:
+        lists.set_counter(connection, "names_rebuilt", number)
+    return len(closed) + 1
+
+
+def _doubled(first: int, before: int, now: int) -> bool:
+    return now - first >= max(_WORTH_REBUILDING, 2 * (before - first))
+
+
+def _rebuild(engine: Engine, part: int, which: str, fill: int) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        names = connection.execute(
+            text(
+                "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+                "JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'btree' AND c.relname LIKE :which AND "
+                "i.indrelid IN (CAST(:run AS regclass), CAST(:dataset AS regclass))"
+            ),
+            {
+                "which": which,
+                "run": f"{SCHEMA}.{partitions.table_name('run', part)}",
+                "dataset": f"{SCHEMA}.{partitions.table_name('dataset', part)}",
+            },
+        ).scalars()
+        for name in list(names):
+            connection.execute(text(f'ALTER INDEX {SCHEMA}."{name}" SET (fillfactor = {fill})'))
+            connection.execute(text(f'REINDEX INDEX CONCURRENTLY {SCHEMA}."{name}"'))

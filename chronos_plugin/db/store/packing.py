@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -114,8 +114,14 @@ def unpack_own(data: bytes) -> list[int]:
     return [first + n for n in array("I", data[_BASE.size :])]
 
 
-def unpack_shared(key: int, data: bytes) -> Iterator[tuple[int, list[int]]]:
-    """Yield each dataset of a bucket with the numbers of the runs that read it."""
+def unpack_shared(
+    key: int, data: bytes, wanted: Collection[int] | None = None
+) -> Iterator[tuple[int, list[int]]]:
+    """Yield each dataset of a bucket with the numbers of the runs that read it.
+
+    Args:
+        wanted: Only these datasets.
+    """
     first, count = _HEAD.unpack_from(data)
     start = _HEAD.size
     local = array("H", data[start : start + 2 * count])
@@ -123,7 +129,8 @@ def unpack_shared(key: int, data: bytes) -> Iterator[tuple[int, list[int]]]:
     numbers = array("I", data[start + 4 * count :])
     base, position = key * _BUCKET_IDS, 0
     for low, length in zip(local, counts, strict=True):
-        yield base + low, [first + n for n in numbers[position : position + length]]
+        if wanted is None or base + low in wanted:
+            yield base + low, [first + n for n in numbers[position : position + length]]
         position += length
 
 

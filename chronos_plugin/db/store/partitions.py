@@ -16,6 +16,8 @@ RANGE = 1 << BITS
 """Numbers of a partition; a month with more has several, one with fewer leaves numbers out."""
 BY_NUMBER = ("run", "run_facet")
 BY_ID = ("dataset", "dataset_facet")
+CHANGES = "partitions"
+"""Counter of partitions that went or came back: who remembers which there are looks again."""
 
 
 class Span(NamedTuple):
@@ -36,6 +38,11 @@ class Span(NamedTuple):
     started: int
     ended: int | None
     archived: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"p{self.id:04d}"
 
 
 def spans(connection: Connection) -> list[Span]:
@@ -88,12 +95,18 @@ def _month(milliseconds: int) -> str:
     return f"{datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC):%Y-%m}"
 
 
+def bounds(table: str, part: int) -> tuple[int, int]:
+    """Return the first key of a table's partition, and the first one beyond it."""
+    width = RANGE if table in BY_NUMBER else RANGE * OUTPUTS_PER_NUMBER
+    return part * width, (part + 1) * width
+
+
 def _create(connection: Connection, part: int) -> None:
-    for tables, width in ((BY_NUMBER, RANGE), (BY_ID, RANGE * OUTPUTS_PER_NUMBER)):
-        for table in tables:
-            connection.execute(
-                text(
-                    f"CREATE TABLE {SCHEMA}.{table_name(table, part)} PARTITION OF {SCHEMA}.{table} "
-                    f"FOR VALUES FROM ({part * width}) TO ({(part + 1) * width})"
-                )
+    for table in (*BY_NUMBER, *BY_ID):
+        first, last = bounds(table, part)
+        connection.execute(
+            text(
+                f"CREATE TABLE {SCHEMA}.{table_name(table, part)} PARTITION OF {SCHEMA}.{table} "
+                f"FOR VALUES FROM ({first}) TO ({last})"
             )
+        )

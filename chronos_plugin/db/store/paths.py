@@ -86,11 +86,14 @@ def _query(connection: Connection, wanted: list[tuple[Path, int, bytes]]) -> Ite
 
 
 def plan_lookups(connection: Connection) -> None:
-    """Have this transaction look rows up by index, whatever the planner believes about long arrays."""
+    """Have this transaction look rows up by index, whatever the planner believes about long arrays.
+
+    Plans are kept, too: making one anew, with all partitions and their indexes, takes longer than the lookup.
+    """
     connection.exec_driver_sql(_LOOKUPS)
 
 
-_LOOKUPS = "SELECT " + ", ".join(
+_LOOKUPS = "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), " + ", ".join(
     f"set_config('{setting}', 'off', true)"
     for setting in (
         "enable_seqscan",

@@ -66,6 +66,7 @@ class Recorder:
 
     Args:
         also: Done once a minute, beside; failures are logged.
+        longest_pause: Seconds between looks, at most, at a database that is away.
     """
 
     def __init__(
@@ -75,14 +76,17 @@ class Recorder:
         types: ProductTypes,
         *,
         context_days: int = 90,
+        exporters: Sequence[str] = (),
         also: Sequence[Callable[[], object]] = (),
+        longest_pause: float = LONGEST_PAUSE,
     ) -> None:
         self.engine = engine
         self.spool = spool
-        self.loader = Loader(engine, types)
+        self.loader = Loader(engine, types, exporters=exporters)
         self.totals = Totals()
         self._context_days = context_days
         self._also = also
+        self._longest_pause = longest_pause
 
     def run(self, stop: threading.Event) -> None:
         """Load until ``stop`` is set; wait for the database when it is away, and for another reader."""
@@ -116,7 +120,7 @@ class Recorder:
             said = str(getattr(error, "orig", error)).strip()
             log.warning("the database is away, records wait in %s: %s", self.spool.folder, said)
             self.engine.dispose()
-            return min(LONGEST_PAUSE, pause * 2)
+            return min(self._longest_pause, pause * 2)
         return PAUSE
 
     def _chores(self, due: dict[str, float]) -> None:

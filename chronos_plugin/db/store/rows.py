@@ -30,6 +30,10 @@ _ACTIVITY = (
 _COUNTS = ("runs", "cpu", "duration", "outputs", "output_bytes")
 
 
+def _nothing() -> Counts:
+    return [0] * len(_COUNTS)
+
+
 @dataclass
 class Rows:
     """Rows of one batch, in the tables' order of columns.
@@ -46,7 +50,7 @@ class Rows:
     locations: list[tuple[int, int, bytes]] = field(default_factory=list)
     usage: list[tuple[int, int]] = field(default_factory=list)
     activity: tuple[dict[tuple[int, ...], Counts], ...] = field(
-        default_factory=lambda: tuple(defaultdict(lambda: [0] * len(_COUNTS)) for _ in _ACTIVITY)
+        default_factory=lambda: tuple(defaultdict(_nothing) for _ in _ACTIVITY)
     )
 
     def count(
@@ -94,7 +98,7 @@ def insert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        _copy(connection, table, rows)
+        copy(connection, table, rows)
     else:
         names = [column.name for column in table.columns]
         connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in rows])
@@ -129,7 +133,12 @@ _TYPES = {
 }
 
 
-def _copy(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+def copy(connection: Connection, table: Table, rows: Sequence[Sequence[Any]], *, into: str = "") -> None:
+    """Write rows by COPY, on PostgreSQL.
+
+    Args:
+        into: Name of another table with the same columns.
+    """
     types = [_TYPES[str(c.type.compile(dialect=connection.dialect))] for c in table.columns]
     if "jsonb" in types:
         from psycopg.types.json import Jsonb
@@ -142,7 +151,7 @@ def _copy(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]])
     assert driver is not None
     with (
         driver.cursor() as cursor,
-        cursor.copy(f'COPY {SCHEMA}."{table.name}" ({names}) FROM STDIN (FORMAT BINARY)') as copy,
+        cursor.copy(f'COPY {SCHEMA}."{into or table.name}" ({names}) FROM STDIN (FORMAT BINARY)') as copy,
     ):
         copy.set_types(types)
         write_row = copy.write_row

@@ -14,7 +14,7 @@ from chronos_plugin.db.store import lists, read
 from chronos_plugin.db.store.assemble import milliseconds
 from chronos_plugin.db.store.dictionaries import Dictionaries
 from chronos_plugin.db.store.packing import pack_checksum, unpack_ids
-from chronos_plugin.db.store.paths import plan_summaries
+from chronos_plugin.db.store.paths import plan_lookups, plan_summaries
 from chronos_plugin.db.store.read import DATASET_COLUMNS, DatasetRow, on_postgresql, table
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.lineage import names
@@ -239,7 +239,7 @@ class Search:
     def _fits(self, row: DatasetRow) -> bool:
         if row.template not in self.templates:
             return False
-        template = self.dictionaries.template(row.template)[1]
+        _, template, kind = self.dictionaries.template(row.template)
         name = names.decode(template, row.numbers).rpartition("/")[2]
         if not all(number in name for number in self.numbers):
             return False
@@ -247,7 +247,8 @@ class Search:
             return False
         if self.indexed and not self._facets_fit(row.id):
             return False
-        attributes = self.dictionaries.types.recognise(name).attributes if self.named else {}
+        types = self.dictionaries.types
+        attributes = types.recognise(name, kind=kind).attributes if self.named else {}
         return all(attributes.get(k) == v for k, v in self.named.items())
 
     def _facets_fit(self, identity: int) -> bool:
@@ -316,13 +317,17 @@ def by_name(connection: Connection, dictionaries: Dictionaries, name: str, limit
     template, numbers = names.encode(name)
     rows: list[DatasetRow] = []
     for number in dictionaries.templates_named(template.partition("\n")[0]):
-        rows += by_prefix(connection, number, numbers, 0, 1 << 62)
+        rows += by_prefix(connection, number, numbers)
     fitting = [r for r in rows if _name(dictionaries, r) == name]
     return sorted(fitting, key=lambda row: -row.id)[:limit]
 
 
-def by_prefix(connection: Connection, template: int, prefix: bytes, low: int, high: int) -> list[DatasetRow]:
+def by_prefix(
+    connection: Connection, template: int, prefix: bytes, low: int = 0, high: int = 1 << 62
+) -> list[DatasetRow]:
     """Return the datasets of a template whose numbers begin so, some of them where they are very many."""
+    if on_postgresql(connection):
+        plan_lookups(connection)
     above = _after(prefix)
     condition = "AND numbers < :above" if above else ""
     parameters = {"template": template, "numbers": prefix, "low": low, "high": high, "most": MOST_CANDIDATES}
@@ -330,7 +335,8 @@ def by_prefix(connection: Connection, template: int, prefix: bytes, low: int, hi
         text(
             f"SELECT {DATASET_COLUMNS} FROM {table(connection, 'dataset')} "  # noqa: S608
             f"WHERE template = :template AND numbers >= :numbers {condition} "
-            "AND id >= :low AND id < :high LIMIT :most"
+            # The planner would believe in the range of ids, which mostly is all of them.
+            "AND id + 0 >= :low AND id + 0 < :high LIMIT :most"
         ),
         parameters | ({"above": above} if above else {}),
     )

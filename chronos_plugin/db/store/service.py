@@ -51,6 +51,7 @@ def _recorder(configured: settings.Settings, database: Engine) -> Recorder:
         Spool(configured.spool_root),
         load_product_types(configured.product_types),
         context_days=configured.context_days,
+        exporters=configured.exporters,
         also=[Reconciler(database, Spool(configured.spool_root)).reconcile],
     )
 

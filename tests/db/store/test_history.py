@@ -12,6 +12,7 @@ from chronos_plugin.db.store.history import History
 from chronos_plugin.db.store.loader import Loaded, Loader
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.lineage.model import Direction, RunState
+from chronos_plugin.lineage.product_types import ProductTypes, Rule
 from chronos_plugin.lineage.questions import DatasetFilter, RunFilter
 from chronos_plugin.lineage.record import run_id
 from tests.db.store.conftest import NOON, TYPES, product, record
@@ -246,6 +247,20 @@ def test_products_by_name(products: History) -> None:
     assert found[0].attributes["pass"] == "012"
     assert found[0].type == "SWOT_L2_LR_SSH_Expert"
     assert products.named("nothing.nc") == []
+
+
+def test_metadata_make_a_product_type(database: Engine) -> None:
+    types = ProductTypes([Rule("Calibrated", r".*_(?P<orbit>\d{5})\.nc", facets={"quality.status": "good"})])
+    Loader(database, types).load(
+        [
+            record("a", (), [product("/d/one_00012.nc", facets={"quality": {"status": "good"}})]),
+            record("b", (), [product("/d/two_00013.nc", facets={"quality": {"status": "bad"}})], minute=1),
+        ]
+    )
+    history = History(database, types)
+    (found,) = history.datasets(DatasetFilter(type="Calibrated", attributes={"orbit": "00012"})).datasets
+    assert (found.name, found.attributes) == ("one_00012.nc", {"orbit": "00012"})
+    assert history.named("two_00013.nc")[0].type == ""
 
 
 def test_pages_of_products(products: History) -> None:

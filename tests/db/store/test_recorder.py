@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tempfile
-import threading
 import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, func, make_url, select, text
+from sqlalchemy import Engine, func, select
 
-from chronos_plugin.db import migrate
-from chronos_plugin.db.engine import make_engine, reading, writing
+from benches.drill_store import drill
+from chronos_plugin.db.engine import reading
 from chronos_plugin.db.store import lists, maintenance
 from chronos_plugin.db.store.history import History
 from chronos_plugin.db.store.recorder import Recorder, in_background
@@ -23,7 +19,7 @@ from chronos_plugin.lineage.record import Record
 from chronos_plugin.lineage.spool import Spool
 from tests import needs
 from tests.db.store.conftest import TYPES, product, record
-from tests.services import SCRIPTS, _free_ports
+from tests.services import _free_ports
 
 
 def _step(number: int) -> Record:
@@ -101,74 +97,11 @@ def test_maintenance_keeps_the_answers(database: Engine, tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.postgres
-def test_nothing_is_lost_or_doubled_when_postgresql_is_killed(tmp_path: Path, postgres_server: str) -> None:
-    """``CHRONOS_KILLS`` says how often (default: 3)."""
+def test_nothing_is_lost_or_doubled_when_postgresql_is_killed(postgres_server: str) -> None:
+    """``CHRONOS_KILLS`` says how often (default: 3); ``make drill-store`` is the same as a command."""
     del postgres_server  # It says whether a server can be had; this one is killed, so it has its own.
-    rounds = int(os.environ.get("CHRONOS_KILLS", "3"))
     if not needs.may_start_servers():
         pytest.skip(f"it starts and kills a server ({needs.START_SERVERS}=yes)")
-    folder = Path(tempfile.mkdtemp(prefix="chronos-kill-"))
-    folder.chmod(0o755)
-    environment = {
-        **os.environ,
-        "CHRONOS_POSTGRES_DIR": str(folder / "server"),
-        "CHRONOS_POSTGRES_PORT": str(_free_ports(1)),
-    }
-
-    def server(verb: str) -> str:
-        done = subprocess.run(
-            [SCRIPTS / "postgres.sh", verb], env=environment, check=True, stdout=subprocess.PIPE, text=True
-        )
-        return done.stdout.strip()
-
-    try:
-        engine = make_engine(make_url(server("start")))
-        migrate.upgrade(engine)
-        spool = Spool(tmp_path)
-        written = [0]
-        stop = threading.Event()
-
-        def write() -> None:
-            while not stop.is_set():
-                written[0] += 1
-                spool.append(_step(written[0]))
-                time.sleep(0.002)
-
-        def more(count: int) -> None:
-            wanted = written[0] + count
-            while written[0] < wanted:
-                assert writer.is_alive()
-                time.sleep(0.02)
-
-        writer = threading.Thread(target=write, daemon=True)
-        recorder = Recorder(engine, spool, TYPES)
-        writer.start()
-        with in_background(recorder):
-            for _ in range(rounds):
-                more(100)
-                server("kill")
-                more(50)
-                server("start")
-            more(100)
-            stop.set()
-            writer.join()
-        count = written[0]
-        assert _count(engine, "run") == count
-        with writing(engine) as connection:
-            counted = connection.execute(text("SELECT sum(runs) FROM chronos.activity_day")).scalar_one()
-            products = connection.execute(
-                text(
-                    "SELECT count(*), count(DISTINCT numbers) FROM chronos.dataset WHERE checksum IS NOT NULL"
-                )
-            ).one()
-        assert counted == count
-        assert tuple(products) == (count, count)
-        history = History(engine, TYPES)
-        aux = history.datasets_at("/d/aux.nc")
-        assert len(aux) == 1
-        readers = history.descendants(aux[0].id or 0, depth=1, limit=100_000)
-        assert len(readers.runs) == count
-        engine.dispose()
-    finally:
-        server("remove")
-        shutil.rmtree(folder)
+    outcome = drill(int(os.environ.get("CHRONOS_KILLS", "3")), port=_free_ports(1))
+    assert outcome.told > 0
+    assert (outcome.lost, outcome.doubled) == (0, 0)

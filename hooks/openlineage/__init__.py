@@ -1,0 +1,1 @@
+"""Receivers of OpenLineage events: Marquez, DataHub, OpenMetadata …, or a file."""
