@@ -77,9 +77,9 @@ def _parent(facets: Mapping[str, Any]) -> UUID | None:
 def _job(job: Mapping[str, Any]) -> Job:
     facets = job.get("facets") or {}
     code = facets.get("sourceCodeLocation") or {}
-    name = str(job["name"])
+    name = _text(job, "name")
     return Job(
-        namespace=str(job["namespace"]),
+        namespace=_text(job, "namespace"),
         name=name,
         version=str(code.get("version", "")),
         workflow=name.partition(".")[0],
@@ -94,13 +94,20 @@ def _products(values: Iterable[Mapping[str, Any]] | None) -> Iterable[Product]:
         version = (facets.get("version") or {}).get("datasetVersion")
         size = statistics.get("size")
         dataset = Dataset(
-            namespace=str(value["namespace"]),
-            path=str(value["name"]),
+            namespace=_text(value, "namespace"),
+            path=_text(value, "name"),
             size=None if size is None else int(size),
             checksum=f"version${version}" if version else "",
             facets=_own({k: v for k, v in facets.items() if k != "version"}, "dataset"),
         )
         yield Product(dataset, "")
+
+
+def _text(value: Mapping[str, Any], key: str) -> str:
+    found = value[key]
+    if not isinstance(found, str):
+        raise TypeError(f"{key} is no text: {found!r}")
+    return found
 
 
 def _own(facets: Mapping[str, Any], of: str) -> dict[str, Any]:

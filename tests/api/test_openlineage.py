@@ -75,6 +75,8 @@ def test_lists_packed_bodies_and_both_paths_are_taken(send: Callable[..., Any]) 
         (b"5", {}, 422),
         (b"{}", {}, 422),
         (json.dumps([EVENT, {"run": {"runId": "no id"}, "eventTime": "x", "job": {}}]).encode(), {}, 422),
+        (json.dumps({**EVENT, "job": {"namespace": "a", "name": 5}}).encode(), {}, 422),
+        (json.dumps({**EVENT, "outputs": [{"namespace": "a", "name": {}}]}).encode(), {}, 422),
         (b"no gzip", {"Content-Encoding": "gzip"}, 422),
         (gzip.compress(b"0" * (17 << 20)), {"Content-Encoding": "gzip"}, 413),
         (b" " * ((16 << 20) + 1), {}, 413),
