@@ -1,6 +1,9 @@
 # make demo            start CHRONOS, run the demo workflow, stay up until Ctrl-C
 # make demo ONCE=1     the same, but end after the run, with its exit status
 # make test            unit and end-to-end tests; more with servers: CHRONOS_TEST_SERVERS=yes (see tests/needs.py)
+# make ui              build the web interface (ui_views/dist); make demo does it by itself where it can
+# make test-ui         tests of the web interface: types, style, units, and a real Chromium
+# make screenshots     take the pictures of the web interface in docs/images anew
 # make lint            style, types, import rules
 # make bench           benchmarks; results in benches/results/
 # make bench-store SIZE=1e6  the store with so many runs, on a PostgreSQL of its own or CHRONOS_BENCH_DATABASE
@@ -11,7 +14,7 @@
 # make lock            write the lock files anew from pyproject.toml
 # make clean           remove what the other commands made
 
-.PHONY: help demo test lint bench bench-store drill drill-store same-everywhere conformance lock clean
+.PHONY: help demo test ui test-ui screenshots lint bench bench-store drill drill-store same-everywhere conformance lock clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -25,11 +28,27 @@ help:
 
 demo:
 	@deploy/bootstrap.sh base
+	@deploy/ui.sh --optional
 	@ONCE="$(ONCE)" exec $(PYTHON_IN_VENV) -m deploy.demo.main
 
 test:
 	@deploy/bootstrap.sh dev
 	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m pytest $(if $(filter-out 0,$(PYTEST_JOBS)),-n $(PYTEST_JOBS) --dist loadgroup) $(PYTEST_ARGS)
+
+ui:
+	@deploy/bootstrap.sh base
+	@deploy/ui.sh
+
+test-ui:
+	@deploy/bootstrap.sh dev
+	@deploy/ui.sh
+	@cd ui_views && PATH="$(abspath $(VENV))/bin:$$PATH" npm run --silent check
+	@CHRONOS_TEST_SERVERS=yes PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m pytest -m browser $(PYTEST_ARGS)
+
+screenshots:
+	@deploy/bootstrap.sh dev
+	@deploy/ui.sh
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON_IN_VENV) -m tests.browser.pictures
 
 lint:
 	@deploy/bootstrap.sh dev
@@ -70,4 +89,4 @@ lock:
 	deploy/lock.sh --upgrade
 
 clean:
-	rm -rf $(VENV) .chronos build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .chronos build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis ui_views/dist ui_views/node_modules

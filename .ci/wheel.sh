@@ -7,6 +7,7 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work" build ./*.egg-info' EXIT
 venv="${CHRONOS_VENV:-.venv}"
 export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
+deploy/ui.sh
 "$venv/bin/python" -m build --wheel --no-isolation --outdir "$work/dist" . >"$work/build.log" 2>&1 || {
     tail -n 20 "$work/build.log" >&2
     exit 1
@@ -25,6 +26,12 @@ from importlib.metadata import entry_points
 
 import chronos_plugin
 
+from chronos_plugin.ui_views import bundle
+
+built = bundle.load()
+assert built is not None, "the wheel has no web interface"
+for name in (built.main, built.boot, built.style, "icon.svg"):
+    assert (built.folder / "assets" / name).is_file(), name
 names = [m.name for m in pkgutil.walk_packages(chronos_plugin.__path__, "chronos_plugin.")]
 for name in names:
     importlib.import_module(name)

@@ -30,6 +30,7 @@ from tests import needs  # noqa: E402
 
 _SHARED = {
     "tests/api": "server",
+    "tests/browser": "site",
     "tests/dags": "chain",
     "tests/db": "postgres_server",
     "tests/e2e": "airflow",

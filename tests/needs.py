@@ -57,6 +57,14 @@ def _may_start() -> str | None:
     return None if may_start_servers() else f"nothing may be installed or started ({START_SERVERS}=yes)"
 
 
+def _browser() -> str | None:
+    from tests.browser.browser import executable
+
+    if reason := _may_start():
+        return reason
+    return None if executable() else "no Chromium (.ci/services/chromium.sh)"
+
+
 def _asked_for() -> str | None:
     named = "CHRONOS_TEST_API_EXAMPLES"
     return None if os.environ.get(named) else f"takes a minute or more: {named}=10 asks for it"
@@ -74,6 +82,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "postgres": _server("postgres"),
     "rabbitmq": _server("rabbitmq"),
     "gfal2": _may_start,
+    "browser": _browser,
     "schemathesis": _asked_for,
     "validators": _validators,
 }

@@ -22,6 +22,7 @@ from chronos_plugin.api.v1 import (
     lineage,
     logs,
     openlineage,
+    run_files,
     runs,
     workflows,
 )
@@ -32,7 +33,19 @@ PREFIX = "/api/v1"
 _PRELOAD_AFTER = 0.5
 """Seconds after the start: Airflow's server is ready by then, and answers the first health checks."""
 # Paths of words before those with an id in their place.
-_ROUTERS = (actions, export, runs, datasets, lineage, openlineage, workflows, dag_runs, logs, centre)
+_ROUTERS = (
+    actions,
+    export,
+    runs,
+    datasets,
+    lineage,
+    openlineage,
+    workflows,
+    dag_runs,
+    run_files,
+    logs,
+    centre,
+)
 
 
 def create_app() -> FastAPI:

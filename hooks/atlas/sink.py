@@ -45,12 +45,36 @@ class AtlasSink:
 
 
 def merged(items: Sequence[Item], instance: str) -> list[dict[str, Any]]:
-    """Return the entities of a batch, each once, with processes last; of several the last counts."""
+    """Return the entities of a batch, each once, with processes last; of several the last counts.
+
+    What a process names is in the same request, and Atlas finds that by its ``guid`` alone: a negative
+    number, in the place of which it puts its own.
+    """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for item in items:
         for entity in entities_of(item.run, instance):
             found[entity["typeName"], entity["attributes"]["qualifiedName"]] = entity
-    return sorted(found.values(), key=lambda entity: entity["typeName"] == PROCESS)
+    numbered = {key: {**entity, "guid": f"-{n}"} for n, (key, entity) in enumerate(found.items(), start=1)}
+    entities = [_by_number(entity, numbered) for entity in numbered.values()]
+    return sorted(entities, key=lambda entity: entity["typeName"] == PROCESS)
+
+
+def _by_number(
+    entity: dict[str, Any], numbered: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> dict[str, Any]:
+    if entity["typeName"] != PROCESS:
+        return entity
+    sides = {
+        side: [
+            {
+                "guid": numbered[r["typeName"], r["uniqueAttributes"]["qualifiedName"]]["guid"],
+                "typeName": r["typeName"],
+            }
+            for r in entity["attributes"][side]
+        ]
+        for side in ("inputs", "outputs")
+    }
+    return {**entity, "attributes": {**entity["attributes"], **sides}}
 
 
 def _types_lacking(error: AtlasRefused) -> Exception:

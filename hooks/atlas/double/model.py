@@ -158,7 +158,9 @@ class Model:
         """Make or update entities, all or none."""
         given = list(entities)
         keys = [self._key(entity) for entity in given]
-        coming = set(keys)
+        coming = {
+            str(entity["guid"]): key[0] for entity, key in zip(given, keys, strict=True) if "guid" in entity
+        }
         for entity in given:
             self._check(entity, coming)
         changed: dict[str, list[dict[str, Any]]] = {"CREATE": [], "UPDATE": []}
@@ -166,6 +168,8 @@ class Model:
         for entity, key in zip(given, keys, strict=True):
             is_new = key not in self._guids
             guid = self._guids.setdefault(key, str(uuid.uuid4()))
+            if str(entity.get("guid", "")).startswith("-"):
+                assigned[entity["guid"]] = guid
             kept = self.entities.get(guid, {"attributes": {}})
             self.entities[guid] = {
                 "typeName": key[0],
@@ -173,9 +177,9 @@ class Model:
                 "status": "ACTIVE",
                 "attributes": {**kept["attributes"], **copy.deepcopy(entity["attributes"])},
             }
-            if str(entity.get("guid", "")).startswith("-"):
-                assigned[entity["guid"]] = guid
             changed["CREATE" if is_new else "UPDATE"].append(self._header(guid))
+        for guid in self._guids.values():
+            self._settle(self.entities[guid]["attributes"], assigned)
         return {"mutatedEntities": {k: v for k, v in changed.items() if v}, "guidAssignments": assigned}
 
     def find(self, type_name: str, name: str) -> dict[str, Any]:
@@ -228,9 +232,8 @@ class Model:
                 continue
             for name in ("inputs", "outputs"):
                 for reference in entity["attributes"].get(name) or ():
-                    other = self._guid(reference["typeName"], reference["uniqueAttributes"]["qualifiedName"])
-                    if other is not None:
-                        edges.append((other, guid) if name == "inputs" else (guid, other))
+                    other = reference["guid"]
+                    edges.append((other, guid) if name == "inputs" else (guid, other))
         return edges
 
     def _guid(self, type_name: str, name: str) -> str | None:
@@ -249,7 +252,18 @@ class Model:
             raise Refusal(404, "ATLAS-404-00-007", f"{message}: mandatory attribute value missing")
         return type_name, name
 
-    def _check(self, entity: Mapping[str, Any], coming: set[tuple[str, str]]) -> None:
+    def _settle(self, attributes: dict[str, Any], assigned: Mapping[str, str]) -> None:
+        """Put guids in the place of references."""
+        for side in ("inputs", "outputs"):
+            for reference in attributes.get(side) or ():
+                given = reference.get("guid", "")
+                if given in assigned:
+                    reference["guid"] = assigned[given]
+                elif "uniqueAttributes" in reference:
+                    unique = reference.pop("uniqueAttributes")
+                    reference["guid"] = self._guid(reference["typeName"], unique["qualifiedName"])
+
+    def _check(self, entity: Mapping[str, Any], coming: Mapping[str, str]) -> None:
         type_name, given = entity["typeName"], entity["attributes"]
         known = self.attributes(type_name)
         if "name" in known and not given.get("name"):
@@ -259,7 +273,7 @@ class Model:
             if name in known and value is not None:
                 self._check_value(f"{type_name}.{name}", known[name]["typeName"], value, coming)
 
-    def _check_value(self, place: str, kind: str, value: Any, coming: set[tuple[str, str]]) -> None:
+    def _check_value(self, place: str, kind: str, value: Any, coming: Mapping[str, str]) -> None:
         if kind.startswith("array<"):
             if not isinstance(value, list):
                 self._wrong(f"{place}={value!r}: invalid value for type {kind}")
@@ -274,12 +288,15 @@ class Model:
         else:
             self._check_reference(place, kind, value, coming)
 
-    def _check_reference(self, place: str, kind: str, value: Any, coming: set[tuple[str, str]]) -> None:
+    def _check_reference(self, place: str, kind: str, value: Any, coming: Mapping[str, str]) -> None:
         type_name = str(value.get("typeName"))
         name = (value.get("uniqueAttributes") or {}).get("qualifiedName")
         if not self.is_a(type_name, kind):
             self._wrong(f"{place}: {type_name} is no {kind}")
-        if (type_name, name) not in coming and self._guid(type_name, str(name)) is None:
+        # What comes in the same request is found by its guid alone.
+        guid = str(value.get("guid", ""))
+        there = coming.get(guid) == type_name if guid else self._guid(type_name, str(name)) is not None
+        if not there and guid not in self.entities:
             raise Refusal(404, "ATLAS-404-00-00A", f"Referenced entity {type_name} {name} is not found")
 
     def _wrong(self, why: str) -> None:
