@@ -151,7 +151,8 @@ def test_find_before_it_has_said_that_it_started_and_after_it_ended(make_job: Ma
         assert found[jobs[1].id] == native
         assert status(target, found[jobs[2].id], ended).state is JobState.ENDED
     finally:
-        os.kill(int(native.split(":")[1]), signal.SIGKILL)
+        # With what the shell has started.
+        os.killpg(int(native.split(":")[1]), signal.SIGKILL)
 
 
 def test_pid_that_is_another_process_by_now(make_job: MakeJob) -> None:
