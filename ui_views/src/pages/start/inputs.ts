@@ -41,7 +41,7 @@ export function toText(value: unknown, type: unknown): string {
     if (typeof location === "string") return location;
     return typeof path === "string" ? path : JSON.stringify(value);
   }
-  if (kind !== "json" && typeof value !== "object") return String(value as string | number | boolean);
+  if (kind !== "json" && typeof value !== "object") return String(value);
   const short = JSON.stringify(value);
   return short.length <= LINE ? short : JSON.stringify(value, null, 1);
 }
