@@ -41,7 +41,8 @@ export function toText(value: unknown, type: unknown): string {
     if (typeof location === "string") return location;
     return typeof path === "string" ? path : JSON.stringify(value);
   }
-  if (kind !== "json" && typeof value !== "object") return String(value);
+  const plain = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+  if (kind !== "json" && plain) return String(value);
   const short = JSON.stringify(value);
   return short.length <= LINE ? short : JSON.stringify(value, null, 1);
 }
