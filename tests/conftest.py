@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
 import signal
@@ -35,6 +36,14 @@ _SHARED = {
     "tests/db": "postgres_server",
     "tests/e2e": "airflow",
 }
+
+
+@pytest.fixture(autouse=True)
+def loggers() -> None:
+    """Enable what Airflow's configuration of logging, in an earlier test of this process, has silenced."""
+    for logger in logging.Logger.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

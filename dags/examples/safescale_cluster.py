@@ -20,7 +20,10 @@ with DAG("safescale_cluster", schedule=None, catchup=False, tags=["example", "sa
         lifetime=6 * 3600,
     )
     expand = SafeScaleClusterOperator(
-        task_id="expand", verb="expand", resource_name=CLUSTER, spec={"count": 1}
+        task_id="expand",
+        verb="expand",
+        resource_name=CLUSTER,
+        spec={"count": 1, "node_sizing": "cpu~2,ram~4"},
     )
     delete = SafeScaleClusterOperator(task_id="delete", verb="delete", resource_name=CLUSTER)
 

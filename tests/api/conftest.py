@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -101,10 +100,6 @@ def server(home: Path) -> Iterator[Any]:
     airflow.settings.configure_vars()
     with warnings.catch_warnings(action="ignore"):
         airflow.settings.configure_orm()
-    # Airflow's configuration of logging silences what was there before it.
-    for logger in logging.Logger.manager.loggerDict.values():
-        if isinstance(logger, logging.Logger):
-            logger.disabled = False
 
 
 @pytest.fixture(scope="package")

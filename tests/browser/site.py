@@ -65,6 +65,7 @@ def running(*, passes: int = 400) -> Iterator[Site]:
             runs = {dag: _begin(started, dag) for dag in _STARTED}
             for dag, run in runs.items():
                 _wait(started, dag, run)
+            _wait_for_the_history(started)
             yield Site(started.address, started.password, started.home, runs, seeded)
 
 
@@ -80,6 +81,17 @@ def _wait(started: Installation, dag: str, run: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{dag} did not end")
         time.sleep(0.5)
+
+
+def _wait_for_the_history(started: Installation) -> None:
+    """Wait until the history has heard from Airflow's tables that the failing run has ended."""
+    path = f"/chronos/api/v1/runs?workflow={FAILING}&kind=workflow&state=FAIL"
+    deadline = time.monotonic() + _TIMEOUT
+    while not started.api.request("GET", path)["runs"]:
+        started.processes.check()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the history does not know how {FAILING} ended")
+        time.sleep(1)
 
 
 if __name__ == "__main__":

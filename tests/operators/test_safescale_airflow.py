@@ -126,5 +126,6 @@ def test_the_example_runs_and_no_secret_is_left_behind(double: Double, tmp_path:
     assert PASSWORD not in everything
     assert columns_with(home / "airflow.db", KEY_BODY, PASSWORD) == []
     assert columns_with(home / "chronos" / "chronos.db", KEY_BODY, PASSWORD) == []
-    assert columns_with(home / "chronos" / "chronos.db", "chronos-create-") == ["cloud_request"] * 3
+    # Of the host: create, run, delete; of the cluster: create, expand, delete.
+    assert columns_with(home / "chronos" / "chronos.db", "chronos-create-") == ["cloud_request"] * 6
     assert "cloud_request" in columns_with(home / "chronos" / "chronos.db", "HS_STARTED")
