@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from chronos_plugin import settings
 from chronos_plugin.errors import (
@@ -22,7 +22,7 @@ from chronos_plugin.errors import (
     SettingInvalid,
     StepFailed,
 )
-from chronos_plugin.execution.store import RunStore, read_json, run_folder, write_json
+from chronos_plugin.execution.store import RESULT, RunStore, read_json, run_folder, write_json
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from chronos_plugin.compiler.compile import CompiledDocument
     from chronos_plugin.compiler.graph import Task
     from chronos_plugin.execution.run import Options, Run
+    from chronos_plugin.execution.store import Key
 
 TOOL_LOG_FD = 1
 """Tools' uncaptured output goes to the task's standard output, which the supervisor logs line by line."""
@@ -63,6 +64,57 @@ class CwlOperator(BaseOperator):
         instance = context["ti"]
         folder = run_folder(configured.work_root, instance.dag_id, instance.run_id)
         return Run(self.document, RunStore(folder), run_options(configured))
+
+
+class CwlExecutionOperator(CwlOperator):
+    """Base of the operators whose task instances are executions of a step.
+
+    Args:
+        element: Mapped over by Airflow; the value says nothing.
+    """
+
+    begun: tuple[Run, list[Key]] | None = None
+    """What the task instance handles, once it has begun."""
+
+    def __init__(self, *, element: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.element = element
+
+    def begin(self, context: Context) -> tuple[Run, list[Key]]:
+        """Return the run and the executions that the task instance handles."""
+        run = self.open_run(context)
+        map_index = context["ti"].map_index
+        keys = run.batch(self.cwl_task(), -1 if map_index is None else map_index)
+        context["chronos_label"] = label(keys)  # type: ignore[typeddict-unknown-key]
+        self.begun = run, keys
+        return self.begun
+
+    def finished(self, run: Run, keys: list[Key]) -> Any:
+        """Return the output object (a list of them for a batch), or a reference where it is large.
+
+        None where there are no outputs.
+
+        Raises:
+            AirflowSkipException: If ``when`` skipped all of them.
+        """
+        results = [run.store.read(key, RESULT) for key in keys]
+        if results and all(result["status"] == "skipped" for result in results):
+            raise AirflowSkipException("skipped: 'when' is false")
+        outputs = [result["outputs"] for result in results]
+        if not any(outputs):
+            return None  # Nothing to show: an XCom less for the API server to store.
+        return small(outputs[0] if len(outputs) == 1 else outputs, run.store.folder(keys[0]) / RESULT)
+
+
+def generation(context: Context) -> int:
+    """Return a number that grows when the task is cleared, and stays the same over retries."""
+    return int(context["ti"].max_tries)
+
+
+def label(keys: list[Key]) -> str:
+    """Return what tells a mapped task instance from its siblings: its element numbers."""
+    parts = ["/".join(str(index) for _, index in key if index is not None) for key in (keys[0], keys[-1])]
+    return parts[0] if len(keys) == 1 else f"{parts[0]} … {parts[1]}"
 
 
 def run_options(configured: settings.Settings) -> Options:
@@ -159,7 +211,7 @@ class CwlOutputsOperator(CwlOperator):
         instance = context["ti"]
         place = output_place(configured.output_root, configured.output_uri, instance.dag_id, instance.run_id)
         # A try that died after it had published may have removed what it published from.
-        mark, now = run.store.root / "published.json", {"generation": int(instance.max_tries)}
+        mark, now = run.store.root / "published.json", {"generation": generation(context)}
         file = run.store.root / "outputs.json"
         if read_json(mark) == now:
             self.log.info("an earlier try has published the outputs")

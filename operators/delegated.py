@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
 from chronos_plugin import settings
 from chronos_plugin.errors import CwlError, InputInvalid, SettingInvalid, StepFailed
-from chronos_plugin.execution.store import RESULT
-from chronos_plugin.operators.cwl import CwlOperator, record_error, small
+from chronos_plugin.operators.cwl import CwlExecutionOperator, generation, record_error
 from chronos_plugin.operators.records import inner_job, told
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow.sdk import Context
 
     from chronos_plugin.execution.bindings.delegation import Delegated
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from chronos_plugin.execution.store import Key
 
 
-class CwlDelegatedOperator(CwlOperator):
+class CwlDelegatedOperator(CwlExecutionOperator):
     """Has ``toil-cwl-runner`` run what a rule with ``delegate`` names; its outputs are a step's.
 
     Toil's leader is a process of its own: a try that dies leaves it running, and the next goes on with it;
@@ -30,12 +32,11 @@ class CwlDelegatedOperator(CwlOperator):
 
     Args:
         delegated: What the rule gives away, and to which target.
-        element: Mapped over by Airflow; the value says nothing.
     """
 
-    def __init__(self, *, delegated: Delegated, element: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, delegated: Delegated, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.delegated, self.element = delegated, element
+        self.delegated = delegated
         self._leader: Leader | None = None
 
     @told
@@ -47,30 +48,24 @@ class CwlDelegatedOperator(CwlOperator):
             AirflowSkipException: If ``when`` says so.
             StepFailed: If a job failed for good; a retry resumes.
         """
-        run = self.open_run(context)
-        map_index = context["ti"].map_index
-        keys = run.batch(self.cwl_task(), -1 if map_index is None else map_index)
-        self.begun = run, keys
-        context["chronos_label"] = "/".join(str(i) for _, i in keys[0] if i is not None)  # type: ignore[typeddict-unknown-key]
+        run, keys = self.begin(context)
         try:
-            results = [self._run(run, key, context) for key in keys]
+            for key in keys:
+                self._run(run, key, context)
         except (CwlError, InputInvalid, SettingInvalid) as error:
             record_error(run, self.task_id, error)
             raise AirflowFailException(str(error)) from error
         except StepFailed as error:
             record_error(run, self.task_id, error)
             raise
-        if all(result["status"] == "skipped" for result in results):
-            raise AirflowSkipException("skipped: 'when' is false")
-        outputs = [result["outputs"] for result in results]
-        return small(outputs[0] if len(outputs) == 1 else outputs, run.store.folder(keys[0]) / RESULT)
+        return self.finished(run, keys)
 
     def on_kill(self) -> None:
         """End Toil and its jobs."""
         if self._leader is not None:
             self._leader.cancel()
 
-    def _run(self, run: Run, key: Key, context: Context) -> dict[str, Any]:
+    def _run(self, run: Run, key: Key, context: Context) -> None:
         from chronos_plugin.execution import delegated
         from chronos_plugin.execution.bindings.document import deployment
         from chronos_plugin.execution.delegation.leader import Leader
@@ -79,12 +74,12 @@ class CwlDelegatedOperator(CwlOperator):
         setting = deployment(settings.load().targets_file).targets.get(name)
         if setting is None:
             raise SettingInvalid(f"there is no target {name!r} any more, and a workflow is delegated to it")
-        generation = int(instance.max_tries)
+        wanted = generation(context)
         made = delegated.prepare(
-            run, key, setting, self.delegated, generation=generation, airflow_try=instance.try_number
+            run, key, setting, self.delegated, generation=wanted, airflow_try=instance.try_number
         )
         if isinstance(made, dict):
-            return made
+            return
         self._leader = leader = Leader(made)
         leader.start()
         self.log.info("target %s (%s)", name, self.delegated.why)
@@ -93,11 +88,14 @@ class CwlDelegatedOperator(CwlOperator):
         def note(job: InnerJob) -> None:
             if job.is_tool:
                 self.log.info("%s", job.sentence)
-                inner_job(context, job, job.logs(made.logs), name)
+
+        def ended(job: InnerJob, logs: Sequence[Path]) -> None:
+            if job.is_tool:
+                inner_job(context, job, logs, name)
 
         try:
-            outputs = leader.watch(note, self.log.info)
+            outputs = leader.watch(note, self.log.info, on_end=ended)
         except (CwlError, StepFailed) as error:
             delegated.failed(run, key, made, error)
             raise
-        return delegated.succeeded(run, key, made, outputs, generation)
+        delegated.succeeded(run, key, made, outputs, wanted)

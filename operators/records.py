@@ -133,13 +133,12 @@ def _executions(operator: Any, context: Context, problem: BaseException | None) 
 
 
 def inner_job(context: Context, job: InnerJob, logs: Sequence[Path], target: str) -> None:
-    """Tell what became of a job inside a workflow that Toil runs; nothing while it goes on.
+    """Tell what became of a job inside a workflow that Toil runs.
 
     Args:
         logs: Its log files, the oldest first.
     """
-    if job.state.ended:
-        _quietly(_inner_job, context, job, logs, target)
+    _quietly(_inner_job, context, job, logs, target)
 
 
 def _inner_job(context: Context, job: InnerJob, logs: Sequence[Path], target: str) -> None:

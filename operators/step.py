@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from chronos_plugin import settings
 from chronos_plugin.errors import (
@@ -18,8 +18,7 @@ from chronos_plugin.errors import (
     StepLost,
 )
 from chronos_plugin.execution.process import ToolProcesses
-from chronos_plugin.execution.store import RESULT, Key
-from chronos_plugin.operators.cwl import CwlOperator, record_error, small
+from chronos_plugin.operators.cwl import CwlExecutionOperator, generation, label, record_error
 from chronos_plugin.operators.records import told
 
 if TYPE_CHECKING:
@@ -27,26 +26,26 @@ if TYPE_CHECKING:
 
     from chronos_plugin.execution.placing import Placing
     from chronos_plugin.execution.run import Run
+    from chronos_plugin.execution.store import Key
     from chronos_plugin.execution.targets.folder import JobFolder
 
 FAILURES = "failures.json"
 
 
-class CwlStepOperator(CwlOperator):
+class CwlStepOperator(CwlExecutionOperator):
     """Runs a step: one execution, or a batch of scatter elements.
 
     A step that its binding gives to another target than the worker is prepared here, watched by a
     triggerer while the target has it, and its outputs are read here again.
 
     Args:
-        element: Mapped over by Airflow; the value says nothing.
         tool_retries: Retries of a tool that has failed. ``retries`` is larger: what is lost through no
             fault of the tool is tried again beside.
     """
 
-    def __init__(self, *, element: Any = None, tool_retries: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *, tool_retries: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.element, self.tool_retries = element, tool_retries
+        self.tool_retries = tool_retries
         self._processes: ToolProcesses | None = None
 
     @told
@@ -59,17 +58,21 @@ class CwlStepOperator(CwlOperator):
             AirflowSkipException: If ``when`` says so for all that this task instance handles.
             TaskDeferred: While a target has a part of it.
         """
-        run, keys = self._begin(context)
-        superseded = self._superseded(run, keys, _generation(context))
+        run, keys = self.begin(context)
+        superseded = self._superseded(run, keys, generation(context))
         if superseded:
             self.log.info("%d jobs of before the task was cleared are cancelled first", len(superseded))
             self._defer([], superseded, "execute_anew")
-        return self.execute_anew(context)
+        return self._execute(run, keys, context)
 
+    @told
     def execute_anew(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
-        """Run, when nothing of before is in the way; returns and raises as :meth:`execute`."""
+        """Run, when nothing of before is in the way any more; returns and raises as :meth:`execute`."""
         del event
-        run, keys = self._begin(context)
+        run, keys = self.begin(context)
+        return self._execute(run, keys, context)
+
+    def _execute(self, run: Run, keys: list[Key], context: Context) -> Any:
         placing = _placing(context)
         started = [
             self._guarded(run, key, context, lambda k=key: self._start(run, k, placing, context))
@@ -77,7 +80,7 @@ class CwlStepOperator(CwlOperator):
         ]
         folders = [str(folder.path) for folder in started if folder is not None]
         if not folders:
-            return self._finished(run, keys)
+            return self.finished(run, keys)
         self.log.info("%d of %d executions are run by targets", len(folders), len(keys))
         return self._defer(folders, [], "collect")
 
@@ -90,10 +93,10 @@ class CwlStepOperator(CwlOperator):
     def collect(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """Read the outputs of what targets have run; returns as :meth:`execute`."""
         del event
-        run, keys = self._begin(context)
+        run, keys = self.begin(context)
         for key in keys:
             self._guarded(run, key, context, lambda k=key: self._collect(run, k))
-        return self._finished(run, keys)
+        return self.finished(run, keys)
 
     def on_kill(self) -> None:
         """End the tool: its process group, or its container."""
@@ -113,9 +116,9 @@ class CwlStepOperator(CwlOperator):
         """Run an execution here, or return the job that a target is to run."""
         from chronos_plugin.execution import tasks
 
-        generation = _generation(context)
+        wanted = generation(context)
         last = tasks.last_try(run, key)
-        if last is not None and last.job()[2]["generation"] == generation:
+        if last is not None and last.job()[2]["generation"] == wanted:
             if last.open:
                 self.log.info("an earlier try has prepared this job: going on with it")
                 return last
@@ -133,7 +136,7 @@ class CwlStepOperator(CwlOperator):
             setting,
             placement,
             name,
-            generation=generation,
+            generation=wanted,
             labels=labels,
             airflow_try=context["ti"].try_number,
         )
@@ -170,7 +173,7 @@ class CwlStepOperator(CwlOperator):
             raise
         except StepFailed as error:
             record_error(run, self.task_id, error)
-            if self._count_failure(run, key, _generation(context)) > self.tool_retries:
+            if self._count_failure(run, key, generation(context)) > self.tool_retries:
                 raise AirflowFailException(str(error)) from error
             raise
         except ChronosError as error:
@@ -186,26 +189,9 @@ class CwlStepOperator(CwlOperator):
 
     # -- the task instance ---------------------------------------------------------------------
 
-    def _begin(self, context: Context) -> tuple[Run, list[Key]]:
-        run = self.open_run(context)
-        map_index = context["ti"].map_index
-        keys = run.batch(self.cwl_task(), -1 if map_index is None else map_index)
-        context["chronos_label"] = _label(keys)  # type: ignore[typeddict-unknown-key]
-        self.begun = run, keys
-        return run, keys
-
-    def _finished(self, run: Run, keys: list[Key]) -> Any:
-        results = [run.store.read(key, RESULT) for key in keys]
-        if results and all(result["status"] == "skipped" for result in results):
-            raise AirflowSkipException("skipped: 'when' is false")
-        outputs = [result["outputs"] for result in results]
-        if not any(outputs):
-            return None  # Nothing to show: an XCom less for the API server to store.
-        return small(outputs[0] if len(outputs) == 1 else outputs, run.store.folder(keys[0]) / RESULT)
-
     def _name(self, key: Key, placing: Placing) -> str:
-        label = _label([key])
-        return f"{placing.workflow}.{self.task_id}" + (f"[{label}]" if label else "")
+        element = label([key])
+        return f"{placing.workflow}.{self.task_id}" + (f"[{element}]" if element else "")
 
     def _log_usage(self, result: Mapping[str, Any]) -> None:
         usage = result.get("usage")
@@ -240,14 +226,3 @@ def _labels(context: Context) -> dict[str, str]:
         "task_id": instance.task_id,
         "map_index": str(index),
     }
-
-
-def _generation(context: Context) -> int:
-    """Return a number that grows when the task is cleared, and stays the same over retries."""
-    return int(context["ti"].max_tries)
-
-
-def _label(keys: list[Key]) -> str:
-    """Return what tells a mapped task instance from its siblings: its element numbers."""
-    parts = ["/".join(str(index) for _, index in key if index is not None) for key in (keys[0], keys[-1])]
-    return parts[0] if len(keys) == 1 else f"{parts[0]} … {parts[1]}"

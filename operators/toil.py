@@ -72,8 +72,8 @@ class ToilCwlOperator(BaseOperator):
             self._leader = Leader(delegation)
             self._leader.start()
             self.log.info("Toil, start %d: %s", self._leader.attempt, delegation.folder)
-            note = partial(self._note, context, delegation.logs)
-            outputs = self._leader.watch(note, self.log.info)
+            ended = partial(self._ended, context)
+            outputs = self._leader.watch(self._note, self.log.info, on_end=ended)
         except (CwlError, InputInvalid, SettingInvalid) as error:
             raise AirflowFailException(str(error)) from error
         published = publish(outputs, task_folder(configured.output_root, context), delegation.folder)
@@ -113,7 +113,10 @@ class ToilCwlOperator(BaseOperator):
             options, engine = {**found.options, **options}, found.container_engine
         return ToilOptions.parse(options, container_engine=engine or configured.container_engine)
 
-    def _note(self, context: Context, logs: Path, job: InnerJob) -> None:
+    def _note(self, job: InnerJob) -> None:
         if job.is_tool:
             self.log.info("%s", job.sentence)
-            inner_job(context, job, job.logs(logs), self.target or "local")
+
+    def _ended(self, context: Context, job: InnerJob, logs: Sequence[Path]) -> None:
+        if job.is_tool:
+            inner_job(context, job, logs, self.target or "local")

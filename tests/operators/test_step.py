@@ -18,6 +18,7 @@ from chronos_plugin.execution import tasks
 from chronos_plugin.execution.store import run_folder
 from chronos_plugin.execution.targets.base import JobState, JobStatus
 from chronos_plugin.execution.targets.folder import JobFolder
+from chronos_plugin.operators import records
 from chronos_plugin.operators.step import CwlStepOperator
 from chronos_plugin.operators.triggers import CwlJobTrigger
 
@@ -48,7 +49,7 @@ class Task:
         self.operator = CwlStepOperator(document=document, task_id=name, **how)
         self.max_tries, self.conf = 2, {}
         self.mark = Path(inputs["mark"])
-        self.run, self.keys = self.operator._begin(self.context)
+        self.run, self.keys = self.operator.begin(self.context)
         tasks.open_run(self.run, inputs, [])
 
     @property
@@ -250,6 +251,15 @@ def test_job_of_before_a_clear_is_cancelled_first(make: Make, target: str) -> No
         task.attend(anew)
         task.collect()
     assert task.times_run == 2
+
+
+@pytest.mark.parametrize("method", ["execute", "execute_anew"])
+def test_what_ran_here_is_told_once(make: Make, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    task, heard = make(), []
+    monkeypatch.setattr(records, "_executions", lambda operator, *_: heard.append(operator.begun[1]))
+    task.conf = {"chronos:target": "worker"}
+    getattr(task.operator, method)(task.context)
+    assert heard == [task.keys]
 
 
 def test_killed_task_cancels_its_job(make: Make) -> None:

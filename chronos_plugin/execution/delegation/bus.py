@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 _INSTANCE = re.compile(r"kind-(?P<kind>[^/]+)/")
 _BLANK_ID = re.compile(r"\._:[0-9a-f-]{36}")
 _ESCAPE = re.compile(r"\\(?:(?P<letter>[tnr\\])|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+_LOG_FILE = re.compile(r"(?P<stem>.*)_\d{3}\.log")
 _PREFIX = "toil.bus."
 _READ = 1 << 20
 
@@ -85,18 +86,25 @@ class InnerJob:
         code = f", exit code {self.exit_code}" if self.exit_code is not None else ""
         return f"job {self.name}: {self.state}{where}{code}"
 
-    def logs(self, folder: Path) -> list[Path]:
-        """Return its log files in Toil's ``--writeLogs`` folder, oldest first."""
+    def logs(self, files: Mapping[str, Sequence[Path]]) -> list[Path]:
+        """Return which of :func:`log_files` are its own, oldest first."""
         stem = _file_stem(self.raw_name)
-        wanted = re.compile(
-            rf"(?:(?:failed_)?{re.escape(_file_stem(self.kind))}_{re.escape(stem)}"
-            rf"|{re.escape(stem)}\.std(?:err|out))_\d{{3}}\.log"
-        )
-        found = [path for path in folder.glob("*.log") if wanted.fullmatch(path.name)]
+        worker = f"{_file_stem(self.kind)}_{stem}"
+        names = (worker, f"failed_{worker}", f"{stem}.stderr", f"{stem}.stdout")
+        found = [path for name in names for path in files.get(name, ())]
         return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
     raw_name: str = ""
     """Name as Toil writes it."""
+
+
+def log_files(folder: Path) -> dict[str, list[Path]]:
+    """Return the files in Toil's ``--writeLogs`` folder, by their names without number and ending."""
+    found: dict[str, list[Path]] = {}
+    for path in folder.glob("*.log"):
+        if match := _LOG_FILE.fullmatch(path.name):
+            found.setdefault(match["stem"], []).append(path)
+    return found
 
 
 @dataclass

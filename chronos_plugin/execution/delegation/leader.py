@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from chronos_plugin.errors import CwlUnsupported, ServiceFailed, StepFailed
-from chronos_plugin.execution.delegation.bus import BusReader, InnerJob
+from chronos_plugin.execution.delegation.bus import BusReader, InnerJob, log_files
 from chronos_plugin.execution.delegation.document import process_document
 from chronos_plugin.execution.delegation.launcher import HEARTBEAT, started, write_leader
 from chronos_plugin.execution.delegation.request import (
@@ -58,6 +58,8 @@ JOBS_FILE = "jobs.json"
 
 OnChange = Callable[[InnerJob], None]
 """Told of each change of an inner job."""
+OnEnd = Callable[[InnerJob, Sequence[Path]], None]
+"""Told of each inner job that has ended, with its log files."""
 
 GRACE = 60.0
 """Seconds that Toil is given to end its jobs and itself."""
@@ -81,6 +83,8 @@ class Leader:
     _child: subprocess.Popen[bytes] | None = None
     _bus: BusReader | None = None
     _said: int = 0
+    _awaited: dict[str, tuple[InnerJob, dict[Path, int]]] = field(default_factory=dict)
+    """Jobs that have ended, with the sizes of their logs: Toil writes those later than it says so."""
     _cancelled: bool = field(default=False, repr=False)
 
     def start(self) -> None:
@@ -108,6 +112,7 @@ class Leader:
         on_change: OnChange = lambda _: None,
         tell: Callable[[str], None] = lambda _: None,
         *,
+        on_end: OnEnd = lambda _, __: None,
         interval: float = 1.0,
     ) -> dict[str, Any]:
         """Wait for the end; return the output object.
@@ -115,6 +120,7 @@ class Leader:
         Args:
             on_change: Told of the inner jobs.
             tell: Takes the lines that Toil writes to its log.
+            on_end: Told of each inner job that has ended, when its logs are written or Toil is over.
             interval: Seconds between two looks.
 
         Raises:
@@ -125,9 +131,12 @@ class Leader:
             over = self._over()
             self._relay(tell)
             changed = self._bus.read() if self._bus else []
-            self._record(changed)
+            ended = self._ended(changed, over)
+            self._record(changed, ended)
             for job in changed:
                 on_change(job)
+            for job, logs in ended:
+                on_end(job, logs)
             if over:
                 return self._outputs()
             time.sleep(interval)
@@ -230,15 +239,32 @@ class Leader:
         ended = read_json(self.delegation.folder / f"exit-{self.attempt}.json")
         return ended is not None and ended["code"] == 0 and self._read_outputs() is not None
 
-    def _record(self, changed: Sequence[InnerJob]) -> None:
+    def _ended(self, changed: Sequence[InnerJob], over: bool) -> list[tuple[InnerJob, list[Path]]]:
+        """Return the jobs that have ended, and whose logs did not grow since the last look."""
+        for job in changed:
+            self._awaited.pop(job.id, None)
+            if job.state.ended:
+                self._awaited[job.id] = job, {}
+        files = log_files(self.delegation.logs) if self._awaited else {}
+        found = []
+        for job, before in list(self._awaited.values()):
+            sizes = {path: path.stat().st_size for path in job.logs(files)}
+            if over or (sizes and sizes == before):
+                del self._awaited[job.id]
+                found.append((job, list(sizes)))
+            else:
+                self._awaited[job.id] = job, sizes
+        return found
+
+    def _record(self, changed: Sequence[InnerJob], ended: Sequence[tuple[InnerJob, Sequence[Path]]]) -> None:
         """Keep what is known of the inner jobs of all starts."""
-        if not changed:
+        if not changed and not ended:
             return
         file = self.delegation.folder / JOBS_FILE
         known = read_json(file) or {}
-        for job in changed:
-            logs = [str(path) for path in job.logs(self.delegation.logs)] if job.state.ended else []
-            known[job.id] = {**asdict(job), "start": self.attempt, "tool": job.is_tool, "logs": logs}
+        for job, logs in (*((job, ()) for job in changed), *ended):
+            kept = {"start": self.attempt, "tool": job.is_tool, "logs": [str(path) for path in logs]}
+            known[job.id] = {**asdict(job), **kept}
         write_json(file, known)
 
     # -- what it says --------------------------------------------------------------------------

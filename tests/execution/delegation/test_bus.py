@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronos_plugin.execution.delegation.bus import BusReader, InnerState, _decode
+from chronos_plugin.execution.delegation.bus import BusReader, InnerState, _decode, log_files
 
 DATA = Path(__file__).parent / "data"
 TOOL = "kind-CWLJob/instance-fum2pzqe"
@@ -134,4 +134,4 @@ def test_logs_are_found_by_name(tmp_path: Path) -> None:
     ours = [f"failed_CWLJob_{stem}_000.log", f"CWLJob_{stem}_000.log", f"{stem}.stderr_001.log"]
     for name in [*ours, f"CWLJob_{stem}x_000.log", "CWLJob_fail.cwl.0_000.log"]:
         (tmp_path / name).touch()
-    assert {path.name for path in bus.jobs[TOOL].logs(tmp_path)} == set(ours)
+    assert {path.name for path in bus.jobs[TOOL].logs(log_files(tmp_path))} == set(ours)

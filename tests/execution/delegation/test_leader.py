@@ -130,6 +130,23 @@ def check_recorded(jobs: dict[str, dict[str, Any]], batch_system: str) -> None:
     assert "saying one" in said
 
 
+def test_an_ended_job_is_told_of_when_its_logs_are_written(tmp_path: Path, flag: Path) -> None:
+    leader = Leader(delegated(tmp_path, flag))
+    leader.delegation.logs.mkdir(parents=True)
+    job = InnerJob("kind-CWLJob/one", "CWLJob", "say", InnerState.SUCCEEDED, raw_name="say")
+    silent = InnerJob("kind-CWLJob/two", "CWLJob", "hush", InnerState.SUCCEEDED, raw_name="hush")
+    log = leader.delegation.logs / "CWLJob_say_000.log"
+    assert leader._ended([job, silent], False) == []
+    log.write_text("the first")
+    assert leader._ended([], False) == []
+    log.write_text("the first lines")
+    assert leader._ended([], False) == []
+    assert leader._ended([], False) == [(job, [log])]
+    # Toil is over: no log will come.
+    assert leader._ended([], True) == [(silent, [])]
+    assert leader._ended([], True) == []
+
+
 @pytest.mark.slow
 def test_a_failed_workflow_resumes_from_its_job_store(tmp_path: Path, flag: Path) -> None:
     check_recorded(run_twice(tmp_path, flag), "SingleMachineBatchSystem")
