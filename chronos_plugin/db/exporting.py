@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import select
-
-from chronos_plugin.db.store import assemble, read
-from chronos_plugin.db.store.packing import unpack_links
-from chronos_plugin.db.tables import lineage as tables
 from chronos_plugin.errors import InputInvalid
 from chronos_plugin.exporters.provenance import Agent, Provenance
-from chronos_plugin.lineage.facets import full_context
 from chronos_plugin.lineage.model import Dataset, JobKind, Run
 from chronos_plugin.lineage.questions import RunFilter
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from chronos_plugin.db.store.dictionaries import Dictionaries
     from chronos_plugin.db.store.history import History
 
 MOST_RUNS = 20_000
@@ -31,25 +22,6 @@ _PAGE = 500
 _AROUND = datetime.timedelta(minutes=5)
 """The clocks of machines differ; a part may seem to begin before the whole."""
 Progress = Callable[[str], None]
-
-
-def full_runs(connection: Connection, rows: Collection[read.RunRow], dictionaries: Dictionaries) -> list[Run]:
-    """Return the runs of rows with links and facets, in a few statements for all of them."""
-    entries = {row.number: unpack_links(row.number, row.links) for row in rows}
-    wanted = {entry.dataset for listed in entries.values() for entry in listed}
-    datasets = {
-        identity: assemble.dataset_of(row, dictionaries)
-        for identity, row in read.datasets(connection, wanted).items()
-    }
-    facets = _facets(connection, list(entries))
-    jobs = {row.number: dictionaries.job(row.job) for row in rows}
-    found = []
-    for run in assemble.runs_of(connection, rows, dictionaries):
-        number = run.number or 0
-        own = facets.get(number, {})
-        links = assemble.links_of(entries[number], jobs[number], datasets)
-        found.append(_complete(run, own, links))
-    return found
 
 
 def gather_run(
@@ -152,25 +124,3 @@ def _listed(history: History, wanted: RunFilter) -> Iterator[Run]:
         cursor = page.next
         if cursor is None:
             return
-
-
-def _facets(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str, object]]:
-    table = tables.run_facet
-    found: dict[int, dict[str, object]] = {}
-    for start in range(0, len(numbers), _PAGE):
-        some = numbers[start : start + _PAGE]
-        for row in connection.execute(select(table).where(table.c.number.in_(some))):
-            found.setdefault(row.number, {})[row.name] = row.value
-    return found
-
-
-def _complete(run: Run, facets: dict[str, object], links: Iterable[object]) -> Run:
-    if "context" in facets:
-        facets["context"] = full_context(facets["context"])
-    return dataclasses.replace(
-        run,
-        facets={k: v for k, v in facets.items() if k not in ("element", "error")},
-        element=str(facets.get("element", "")),
-        error=str(facets.get("error", run.error)),
-        links=tuple(links),  # type: ignore[arg-type]
-    )

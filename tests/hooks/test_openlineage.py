@@ -13,12 +13,12 @@ import pytest
 
 from chronos_plugin.errors import ExportFailed, SettingInvalid
 from chronos_plugin.exporters.delivery import Entry, Item
+from chronos_plugin.hooks.atlas.double.server import answering
 from chronos_plugin.hooks.openlineage.hook import OpenLineageHook
 from chronos_plugin.hooks.openlineage.sinks import FileSink, HttpSink
 from chronos_plugin.hooks.receiver import Receiver, receiver_of
 from chronos_plugin.lineage.model import Job, Run, RunState
 from chronos_plugin.lineage.record import run_id
-from tests.receivers import receiver
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 
@@ -43,7 +43,7 @@ class Served:
 def test_events_are_posted(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     served = Served(201)
-    with receiver(served) as url:
+    with answering(served) as url:
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         sink = HttpSink(Receiver(url, token="k3y"), "/lineage")
         assert sink.send([_item(1), _item(2)]) == {}
@@ -57,7 +57,7 @@ def test_events_are_posted(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCa
 @pytest.mark.parametrize(("status", "refused"), [(400, True), (422, True), (500, False)])
 def test_answers_about_an_event(status: int, refused: bool) -> None:
     served = Served(status, 200)
-    with receiver(served) as url:
+    with answering(served) as url:
         sink = HttpSink(Receiver(url))
         problems = sink.send([_item(1, run=7), _item(2), _item(3, run=7)])
         sink.close()
@@ -70,7 +70,7 @@ def test_answers_about_an_event(status: int, refused: bool) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 503, 0])
 def test_answers_about_the_receiver(status: int) -> None:
-    with receiver(Served(200, status)) as url:
+    with answering(Served(200, status)) as url:
         sink = HttpSink(Receiver(url, timeout=5))
         with pytest.raises(ExportFailed) as caught:
             sink.send([_item(1), _item(2), _item(3)])
@@ -132,7 +132,7 @@ def test_what_a_connection_says() -> None:
 
 
 def test_the_test_button(monkeypatch: pytest.MonkeyPatch) -> None:
-    with receiver(Served(400)) as url:
+    with answering(Served(400)) as url:
         monkeypatch.setattr(OpenLineageHook, "get_connection", lambda *_: Connection(host=url))
         assert OpenLineageHook().test_connection()[0]
     assert not OpenLineageHook().test_connection()[0]

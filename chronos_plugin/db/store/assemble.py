@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chronos_plugin.db.store import read
@@ -13,6 +14,7 @@ from chronos_plugin.db.store.packing import LinkEntry, unpack_checksum, unpack_l
 from chronos_plugin.db.store.read import DatasetRow, RunRow
 from chronos_plugin.db.store.rows import NO_EXIT_CODE
 from chronos_plugin.lineage import names
+from chronos_plugin.lineage.facets import full_context
 from chronos_plugin.lineage.model import Dataset, Direction, Link, Run, RunState, Usage
 
 if TYPE_CHECKING:
@@ -84,12 +86,32 @@ def links_of(entries: Iterable[LinkEntry], job: JobEntry, datasets: dict[int, Da
     return tuple(links)
 
 
-def links_of_row(connection: Connection, row: RunRow, dictionaries: Dictionaries) -> tuple[Link, ...]:
-    """Return the links of a run's row."""
-    entries = unpack_links(row.number, row.links)
-    rows = read.datasets(connection, {entry.dataset for entry in entries})
-    found = {identity: dataset_of(one, dictionaries) for identity, one in rows.items()}
-    return links_of(entries, dictionaries.job(row.job), found)
+def full_runs(connection: Connection, rows: Collection[RunRow], dictionaries: Dictionaries) -> list[Run]:
+    """Return the runs of rows with links and facets, in a few statements for all of them."""
+    entries = {row.number: unpack_links(row.number, row.links) for row in rows}
+    wanted = {entry.dataset for listed in entries.values() for entry in listed}
+    datasets = {
+        identity: dataset_of(row, dictionaries) for identity, row in read.datasets(connection, wanted).items()
+    }
+    facets = read.facets_of_runs(connection, list(entries))
+    return [
+        _complete(run, facets.get(row.number, {}), links_of(entries[row.number], job, datasets))
+        for run, row in zip(runs_of(connection, rows, dictionaries), rows, strict=True)
+        for job in (dictionaries.job(row.job),)
+    ]
+
+
+def _complete(run: Run, facets: dict[str, Any], links: tuple[Link, ...]) -> Run:
+    """Return a run with its links and what the store keeps as facets."""
+    if "context" in facets:
+        facets = {**facets, "context": full_context(facets["context"])}
+    return dataclasses.replace(
+        run,
+        facets={k: v for k, v in facets.items() if k not in ("element", "error")},
+        element=str(facets.get("element", "")),
+        error=str(facets.get("error", run.error)),
+        links=links,
+    )
 
 
 def moment(milliseconds: int) -> datetime.datetime:

@@ -20,7 +20,6 @@ from chronos_plugin.db.store.listing import Cursor
 from chronos_plugin.db.tables import lineage as tables
 from chronos_plugin.errors import InputInvalid, NotKnown
 from chronos_plugin.lineage.compare import Difference, compare
-from chronos_plugin.lineage.facets import full_context
 from chronos_plugin.lineage.model import Dataset, Run, split_location
 from chronos_plugin.lineage.product_types import ProductTypes, load_product_types
 from chronos_plugin.lineage.questions import (
@@ -98,25 +97,13 @@ class History:
             row = read.runs(connection, [number]).get(number) if number else None
             if row is None:
                 raise NotKnown(f"there is no run {identity}")
-            run = assemble.runs_of(connection, [row], dictionaries)[0]
-            facets = read.facets(connection, "run", row.number)
-            if "context" in facets:
-                facets["context"] = full_context(facets["context"])
-            return dataclasses.replace(
-                run,
-                facets={k: v for k, v in facets.items() if k not in ("element", "error")},
-                element=str(facets.get("element", "")),
-                error=str(facets.get("error", run.error)),
-                links=assemble.links_of_row(connection, row, dictionaries),
-            )
+            return assemble.full_runs(connection, [row], dictionaries)[0]
 
     def full_runs(self, numbers: Collection[int]) -> list[Run]:
         """Return runs by number with links and facets; archived and unknown ones are left out."""
-        from chronos_plugin.db.exporting import full_runs
-
         with self._asking() as (connection, dictionaries):
             rows = list(read.runs(connection, numbers).values())
-            return full_runs(connection, rows, dictionaries)
+            return assemble.full_runs(connection, rows, dictionaries)
 
     def dataset(self, identity: int) -> Dataset:
         """Return a dataset with its facets, version and copies.
@@ -133,7 +120,7 @@ class History:
             versions = [v.id for v in paths.find(connection, dictionaries, [key]).get(key, [])]
             return dataclasses.replace(
                 dataset,
-                facets=read.facets(connection, "dataset", identity),
+                facets=read.facets_of_dataset(connection, identity),
                 version=versions.index(identity) + 1 if identity in versions else None,
                 locations=tuple(_copies(connection, dictionaries, identity)),
             )

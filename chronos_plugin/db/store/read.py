@@ -109,15 +109,28 @@ def datasets(connection: Connection, ids: Collection[int]) -> dict[int, DatasetR
     return {row[0]: DatasetRow._make(row) for row in rows}
 
 
-def facets(connection: Connection, of: str, key: int) -> dict[str, Any]:
-    """Return the facets of a run (``run``, its number) or of a dataset (``dataset``, its id)."""
+def facets_of_dataset(connection: Connection, identity: int) -> dict[str, Any]:
+    """Return the facets of a dataset by name."""
     from sqlalchemy import select
 
-    from chronos_plugin.db.tables import lineage as tables
+    from chronos_plugin.db.tables.lineage import dataset_facet
 
-    found = tables.run_facet if of == "run" else tables.dataset_facet
-    column = found.c.number if of == "run" else found.c.id
-    return {row.name: row.value for row in connection.execute(select(found).where(column == key))}
+    wanted = select(dataset_facet).where(dataset_facet.c.id == identity)
+    return {row.name: row.value for row in connection.execute(wanted)}
+
+
+def facets_of_runs(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return the facets of runs, by number and name."""
+    from sqlalchemy import select
+
+    from chronos_plugin.db.tables.lineage import run_facet
+
+    found: dict[int, dict[str, Any]] = {}
+    for start in range(0, len(numbers), _AT_ONCE):
+        wanted = select(run_facet).where(run_facet.c.number.in_(numbers[start : start + _AT_ONCE]))
+        for row in connection.execute(wanted):
+            found.setdefault(row.number, {})[row.name] = row.value
+    return found
 
 
 def _by_key(

@@ -254,7 +254,7 @@ class Search:
     def _facets_fit(self, identity: int) -> bool:
         from chronos_plugin.lineage.facets import indexed_attributes
 
-        found = indexed_attributes(read.facets(self.connection, "dataset", identity))
+        found = indexed_attributes(read.facets_of_dataset(self.connection, identity))
         return all(found.get(k) == v for k, v in self.indexed.items())
 
 

@@ -16,6 +16,8 @@ from chronos_plugin.hooks.atlas.double.model import Model, Refusal
 
 _TYPE = r"(?P<type>[^/?]+)"
 _Query = Mapping[str, list[str]]
+Answer = tuple[int, Any]
+Respond = Callable[[str, str, dict[str, str], Any], Answer]
 
 
 class AtlasDouble:
@@ -111,19 +113,34 @@ class AtlasDouble:
 def serving(double: AtlasDouble, port: int = 0) -> Iterator[str]:
     """Serve a double on this machine while the block runs; give its address."""
 
+    def respond(method: str, path: str, headers: Mapping[str, str], body: Any) -> Answer:
+        return double.answer(method, path, headers.get("Authorization", ""), body)
+
+    with answering(respond, port) as address:
+        yield address
+
+
+@contextmanager
+def answering(respond: Respond, port: int = 0) -> Iterator[str]:
+    """Answer requests on this machine while the block runs; give the address.
+
+    Args:
+        respond: Gets method, path with query, headers, and the JSON body; returns a status and what goes
+            back as JSON. Status 0 breaks the connection.
+    """
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def handle_any(self) -> None:
             """Answer whatever comes."""
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, value = double.answer(
-                self.command,
-                self.path,
-                self.headers.get("Authorization", ""),
-                json.loads(body) if body else None,
-            )
-            data = b"" if value is None else json.dumps(value).encode()
+            value = json.loads(body) if body else None
+            status, answer = respond(self.command, self.path, dict(self.headers), value)
+            if not status:
+                self.close_connection = True
+                return
+            data = b"" if answer is None else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))

@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 from chronos_plugin.db.engine import reading
 from chronos_plugin.db.outbox import queue
 from chronos_plugin.db.store.loader import Loader
+from chronos_plugin.hooks.atlas.double.server import answering
 from chronos_plugin.lineage.record import run_id
 from tests.db.store.conftest import NOON, TYPES, record
-from tests.receivers import receiver
 
 RUNS = 40
 WORKER = """
@@ -62,7 +62,7 @@ def test_killed_between_sending_and_marking(
             (one,) = queue.standings(connection, ["openlineage"])
         return one.waiting
 
-    with receiver(respond) as url:
+    with answering(respond) as url:
         for _ in range(4):
             killed.clear()
             workers.append(subprocess.Popen([sys.executable, "-c", WORKER, empty_url, url]))
