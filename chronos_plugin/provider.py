@@ -10,7 +10,7 @@ from chronos_plugin.hooks.gfal2.connection import CONNECTION as GFAL2_CONNECTION
 from chronos_plugin.hooks.mesos.connection import CONNECTION as MESOS_CONNECTION
 from chronos_plugin.hooks.openlineage.connection import CONNECTION as OPENLINEAGE_CONNECTION
 from chronos_plugin.hooks.safescale.connection import PROVIDER_INFO as SAFESCALE
-from chronos_plugin.settings import OPTIONS
+from chronos_plugin.options import OPTIONS
 
 
 def get_provider_info() -> dict[str, Any]:

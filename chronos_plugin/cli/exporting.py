@@ -16,6 +16,7 @@ from chronos_plugin import settings
 from chronos_plugin.cli.history import moment_of
 from chronos_plugin.cli.output import plainly, print_table
 from chronos_plugin.errors import InputInvalid
+from chronos_plugin.options import EXPORTERS
 
 if TYPE_CHECKING:
     from chronos_plugin.lineage.questions import RunFilter
@@ -186,8 +187,8 @@ def _show(looked: int) -> None:
 
 
 def _known(name: str) -> str:
-    if name not in settings.EXPORTERS:
-        raise InputInvalid(f"there is no exporter {name}; there are: {', '.join(settings.EXPORTERS)}")
+    if name not in EXPORTERS:
+        raise InputInvalid(f"there is no exporter {name}; there are: {', '.join(EXPORTERS)}")
     return name
 
 

@@ -12,10 +12,11 @@ from chronos_plugin import settings
 from chronos_plugin.db.engine import database_url, make_engine, writing
 from chronos_plugin.db.metadata import UtcDateTime
 from chronos_plugin.errors import SettingInvalid
+from chronos_plugin.options import OPTIONS
 
 
 def _settings(home: Path, **given: str) -> settings.Settings:
-    values = {name: option["default"] for name, option in settings.OPTIONS.items()}
+    values = {name: option["default"] for name, option in OPTIONS.items()}
     return settings.from_mapping({**values, **given}, home=home)
 
 

@@ -17,10 +17,11 @@ from chronos_plugin.db.metadata import SCHEMA
 from chronos_plugin.db.sizes import table_sizes
 from chronos_plugin.db.tables import load_all
 from chronos_plugin.errors import DatabaseNotReady, ServiceFailed
+from chronos_plugin.options import OPTIONS
 
 
 def _settings(tmp_path: Path, url: str = "") -> settings.Settings:
-    values = {name: option["default"] for name, option in settings.OPTIONS.items()}
+    values = {name: option["default"] for name, option in OPTIONS.items()}
     return settings.from_mapping({**values, "database": url}, home=tmp_path)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from chronos_plugin.cli import runner
 from chronos_plugin.compiler.compile import compile_file
-from chronos_plugin.settings import OPTIONS
+from chronos_plugin.options import OPTIONS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]

@@ -13,7 +13,8 @@ from chronos_plugin.data.location import parse
 from chronos_plugin.errors import SettingInvalid
 from chronos_plugin.hooks.data import ConnectionOptions
 from chronos_plugin.hooks.gfal2.connection import transport_options
-from chronos_plugin.settings import OPTIONS, from_mapping
+from chronos_plugin.options import OPTIONS
+from chronos_plugin.settings import from_mapping
 
 
 def connection(**fields: Any) -> Connection:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from chronos_plugin.compiler.compile import CompiledDocument
+from chronos_plugin.options import OPTIONS
 from chronos_plugin.rendering.dag import render
 from chronos_plugin.rendering.importer import CwlDagImporter
 from chronos_plugin.rendering.manager import extend_listing
-from chronos_plugin.settings import OPTIONS, from_mapping
+from chronos_plugin.settings import from_mapping
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SETTINGS = from_mapping({n: o["default"] for n, o in OPTIONS.items()}, home=Path("/nowhere"))
