@@ -12,14 +12,8 @@ import { Compare } from "./Compare";
 import { LogView } from "./LogView";
 import { What } from "./What";
 import { Where } from "./Where";
+import type { Place } from "./place";
 import { useRecorded } from "./recorded";
-
-export interface Place {
-  readonly dagId: string;
-  readonly runId: string;
-  readonly taskId: string;
-  readonly mapIndex: number;
-}
 
 export default function ExecutionPage(): JSX.Element {
   const { dagId = "", runId = "", taskId = "", mapIndex = "-1" } = useParams();

@@ -6,7 +6,7 @@ import { chronos, type LogLine } from "../../api/chronos";
 import { every } from "../../app/live";
 import { count } from "../../format";
 import { Card, Empty, Problem, Skeleton } from "../../ui/basics";
-import type { Place } from "./ExecutionPage";
+import type { Place } from "./place";
 
 const PAGE = 5000;
 

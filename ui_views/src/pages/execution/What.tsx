@@ -4,7 +4,7 @@ import type { CwlObject, Execution } from "../../api/chronos";
 import { Card, Copied, Empty, Skeleton } from "../../ui/basics";
 import { Value } from "../../ui/Value";
 import { origins, short } from "./command";
-import type { Place } from "./ExecutionPage";
+import type { Place } from "./place";
 
 export function What({ place, execution, context, loading }: {
   readonly place: Place; readonly execution: Execution | undefined; readonly context: CwlObject | undefined; readonly loading: boolean;

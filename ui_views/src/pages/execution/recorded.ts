@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { TaskInstance } from "../../api/airflow";
 import { chronos, type CwlObject, type HistoryRun } from "../../api/chronos";
-import type { Place } from "./ExecutionPage";
+import type { Place } from "./place";
 
 export interface Recorded {
   readonly run: HistoryRun | undefined;

@@ -8,7 +8,7 @@ import { executionPath, pageHref } from "../../host";
 import { DataTable } from "../../ui/DataTable";
 import { To } from "../../ui/basics";
 import { State, look, ordered, tally } from "../../ui/state";
-import type { RunProps } from "./RunPage";
+import type { RunProps } from "./props";
 
 const pathOf = (each: TaskInstance): string => executionPath(each.dag_id, each.dag_run_id, each.task_id, each.map_index);
 const idOf = (each: TaskInstance): string => `${each.task_id}[${each.map_index}]`;

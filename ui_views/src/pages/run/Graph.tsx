@@ -3,7 +3,7 @@ import { useMemo, type JSX } from "react";
 import { useSearchParams } from "react-router-dom";
 import { GraphPicture } from "./GraphPicture";
 import { byTask, draw } from "./model";
-import type { RunProps } from "./RunPage";
+import type { RunProps } from "./props";
 import { StepPanel } from "./StepPanel";
 
 export default function Graph({ run, document, instances }: RunProps): JSX.Element {

@@ -2,13 +2,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { Suspense, lazy, useMemo, type JSX } from "react";
 import { useNavigate, useParams, useSearchParams } from "react-router-dom";
-import type { DagRun, TaskInstance } from "../../api/airflow";
-import { chronos, type Workflow } from "../../api/chronos";
+import { chronos } from "../../api/chronos";
 import { isOver, useInstances, useRun } from "../../api/instances";
 import { counted, seconds } from "../../format";
 import { airflowHref, pageHref, runPath, type HostProps } from "../../host";
 import { Copied, Duration, Empty, Problem, Skeleton, Time, To, useNow, useTitle } from "../../ui/basics";
 import { State, StateBar, inWords, tally } from "../../ui/state";
+import type { RunProps } from "./props";
 
 const Graph = lazy(() => import("./Graph"));
 const Timeline = lazy(() => import("./Timeline"));
@@ -20,12 +20,6 @@ const TABS = [
   ["graph", "Graph"], ["timeline", "Timeline"], ["executions", "Executions"], ["values", "Inputs & outputs"], ["source", "Source"],
 ] as const;
 export type Tab = (typeof TABS)[number][0];
-
-export interface RunProps {
-  readonly run: DagRun;
-  readonly document: Workflow | null;
-  readonly instances: readonly TaskInstance[];
-}
 
 /** As a page of CHRONOS: the tab stands in the path. */
 export default function RunPage(): JSX.Element {

@@ -7,7 +7,7 @@ import { runPath } from "../../host";
 import { Copied, Problem, Skeleton, To } from "../../ui/basics";
 import { StateMark, look, tally } from "../../ui/state";
 import { byTask, together } from "./model";
-import type { RunProps } from "./RunPage";
+import type { RunProps } from "./props";
 
 export default function SourceView({ run, document, instances }: RunProps): JSX.Element {
   const [query, setQuery] = useSearchParams();

@@ -7,7 +7,7 @@ import { duration } from "../../format";
 import { executionPath } from "../../host";
 import { Empty, To, useNow } from "../../ui/basics";
 import { StateMark, look } from "../../ui/state";
-import type { RunProps } from "./RunPage";
+import type { RunProps } from "./props";
 import { bars, ticks, type Bar } from "./timeline";
 
 const ROW = 26;

@@ -7,7 +7,7 @@ import { isOver } from "../../api/instances";
 import { Card, Empty, Problem, Skeleton } from "../../ui/basics";
 import { Value } from "../../ui/Value";
 import { typeText } from "../../ui/types";
-import type { RunProps } from "./RunPage";
+import type { RunProps } from "./props";
 
 export default function Values({ run, document }: RunProps): JSX.Element {
   const { dag_id: dagId, dag_run_id: runId } = run;
