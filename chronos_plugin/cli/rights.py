@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from chronos_plugin.cli.output import plainly, print_table
@@ -46,22 +47,18 @@ def give(manager: Any, *, dry_run: bool = False) -> Iterator[dict[str, str]]:
                 yield {"role": name, "resource": permission.value, "can": can, "state": state}
 
 
-class _security_manager:  # noqa: N801 - reads as a verb where it is used
-    """FAB's security manager, outside of a web server."""
+@contextmanager
+def _security_manager() -> Iterator[Any]:
+    """Give FAB's security manager, outside of a web server."""
+    from airflow.configuration import conf
 
-    def __enter__(self) -> Any:
-        from airflow.configuration import conf
+    name = conf.get_mandatory_value("core", "auth_manager")
+    if not name.endswith(".FabAuthManager"):
+        raise ServiceFailed(
+            f"[core] auth_manager is {name.rpartition('.')[2]}, which keeps no permissions in Airflow; "
+            "docs/api.md says what it asks for"
+        )
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
-        name = conf.get_mandatory_value("core", "auth_manager")
-        if not name.endswith(".FabAuthManager"):
-            raise ServiceFailed(
-                f"[core] auth_manager is {name.rpartition('.')[2]}, which keeps no permissions in Airflow; "
-                "docs/api.md says what it asks for"
-            )
-        from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
-
-        self._context = get_application_builder()
-        return self._context.__enter__().sm
-
-    def __exit__(self, *error: Any) -> None:
-        self._context.__exit__(*error)
+    with get_application_builder() as builder:
+        yield builder.sm

@@ -70,14 +70,13 @@ def subjects(places: Iterable[tuple[UUID, str, str, Part | None]]) -> list[Subje
     Args:
         places: Of runs of the history: their ids, DAG, DAG run, and task instance; None: the whole DAG run.
     """
-    found: dict[tuple[str, str], tuple[dict[Part, None] | None, list[UUID]]] = {}
+    found: dict[tuple[str, str], tuple[dict[Part | None, None], list[UUID]]] = {}
     for identity, dag_id, run_id, part in places:
-        parts, runs = found.get((dag_id, run_id), ({}, []))
+        parts, runs = found.setdefault((dag_id, run_id), ({}, []))
+        parts[part] = None
         runs.append(identity)
-        kept = None if part is None or parts is None else {**parts, part: None}
-        found[dag_id, run_id] = (kept, runs)
     return [
-        Subject(dag_id, run_id, None if parts is None else tuple(parts), tuple(runs))
+        Subject(dag_id, run_id, None if None in parts else tuple(filter(None, parts)), tuple(runs))
         for (dag_id, run_id), (parts, runs) in found.items()
     ]
 
