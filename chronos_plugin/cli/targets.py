@@ -143,8 +143,8 @@ def explain(arguments: Namespace) -> None:
 def _document(text: str) -> tuple[CompiledDocument, str, str]:
     """Return what ``WORKFLOW[/STEP]`` means: the compiled document, its DAG id, and the step if any."""
     from chronos_plugin.compiler.naming import dag_id
+    from chronos_plugin.rendering.compiling import compiled
     from chronos_plugin.rendering.documents import document_of
-    from chronos_plugin.rendering.importer import compiled
 
     configured = settings.load()
     head, suffix, rest = text.partition(".cwl")

@@ -22,7 +22,7 @@ from typing import Any
 from chronos_plugin.compiler.compile import CompiledDocument
 from chronos_plugin.errors import CwlInvalid, ServiceFailed, SourceLocation
 from chronos_plugin.rendering import metadata
-from chronos_plugin.rendering.importer import compiled
+from chronos_plugin.rendering.compiling import compiled
 from chronos_plugin.settings import Settings
 
 MARK = ".chronos-deployed.json"

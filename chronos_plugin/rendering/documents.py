@@ -100,8 +100,8 @@ def document_of(dag_id: str, configured: Settings) -> CompiledDocument:
         NotKnown: If there is no such DAG, or a Python file made it.
         CwlError: If the document does not compile.
     """
+    from chronos_plugin.rendering.compiling import compiled
     from chronos_plugin.rendering.deployment import mark_of
-    from chronos_plugin.rendering.importer import compiled
 
     path, bundle = file_of(dag_id)
     mark = mark_of(path, bundle, configured)

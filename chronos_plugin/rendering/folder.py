@@ -60,8 +60,8 @@ def cwl_dags(
 
 def _dag(path: Path, dag_id: str | None, arguments: dict[str, Any]) -> DAG:
     from chronos_plugin import settings
+    from chronos_plugin.rendering.compiling import compiled
     from chronos_plugin.rendering.dag import render
-    from chronos_plugin.rendering.importer import compiled
 
     configured = settings.load()
     document = compiled(path, None, configured)

@@ -13,7 +13,6 @@ from chronos_plugin.compiler.naming import dag_id
 from chronos_plugin.errors import ChronosError, CwlError
 
 if TYPE_CHECKING:
-    from chronos_plugin.compiler.compile import CompiledDocument
     from chronos_plugin.settings import Settings
 
 SUFFIX = ".cwl"
@@ -83,6 +82,7 @@ def import_dag(path: Path, bundle_path: Path | None) -> Any:
         ChronosError: If the file cannot be compiled.
     """
     from chronos_plugin import settings
+    from chronos_plugin.rendering.compiling import compiled
     from chronos_plugin.rendering.dag import render
     from chronos_plugin.rendering.deployment import mark_of
 
@@ -139,20 +139,6 @@ def _wanted_task(name: str) -> str | None:
 
     context = get_parsing_context()
     return context.task_id if context.dag_id == name else None
-
-
-def compiled(path: Path, bundle: Path | None, configured: Settings, fragment: str = "") -> CompiledDocument:
-    """Compile a file by the deployment's settings."""
-    from chronos_plugin.compiler.compile import compile_file
-
-    return compile_file(
-        path,
-        cache_root=configured.cache_root,
-        bundle=bundle,
-        fragment=fragment,
-        enable_dev=configured.enable_dev,
-        max_bytes=configured.max_document_bytes,
-    )
 
 
 def register() -> None:
