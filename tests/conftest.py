@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 # Before anything imports Airflow.
@@ -39,11 +39,20 @@ _SHARED = {
 
 
 @pytest.fixture(autouse=True)
-def loggers() -> None:
-    """Enable what Airflow's configuration of logging, in an earlier test of this process, has silenced."""
+def logging_as_before() -> Iterator[None]:
+    """Let no test change how others log.
+
+    Commands set up logging for a process of their own; Airflow's configuration silences the loggers that it finds.
+    """
     for logger in logging.Logger.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):
             logger.disabled = False
+    root, library = logging.getLogger(), logging.getLogger("cwltool")
+    before = root.level, root.handlers[:], library.level
+    yield
+    root.setLevel(before[0])
+    root.handlers[:] = before[1]
+    library.setLevel(before[2])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,17 +39,6 @@ class Double:
             return 404, {"detail": f"nothing at {request}"}
         found = self.answers[max(known, key=len)]
         return found.pop(0) if len(found) > 1 else found[0]
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """The commands set up logging for a process of their own."""
-    root, library = logging.getLogger(), logging.getLogger("cwltool")
-    before = root.level, root.handlers[:], library.level
-    yield
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
-    library.setLevel(before[2])
 
 
 @pytest.fixture
